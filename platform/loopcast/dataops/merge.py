@@ -1,0 +1,105 @@
+"""What an update does to the rows it touches: the rows afterwards and the count of changes.
+
+Pure functions over the touched rows alone. Not here: finding those rows, which is the store's work.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from loopcast.dataops.table import OPERATION, REMOVE, TableSpec
+from loopcast.dataops.updates import Update
+
+Positions = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class ChangeCounts:
+    """How many rows an update changed.
+
+    Args:
+        added: rows that were not there.
+        corrected: rows of which at least one cell is different now.
+        removed: rows that were there and are gone.
+        unchanged: rows sent as they were, and removals of rows that were not there.
+    """
+
+    added: int
+    corrected: int
+    removed: int
+    unchanged: int
+
+
+def count_changes(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> ChangeCounts:
+    """Return how many rows the update adds, corrects, removes and leaves as they are.
+
+    Args:
+        old: the rows as they are, those with the update's keys at least; keys and all variables; keys unique.
+        update: keys, the variables that were sent, and the operation.
+        spec: names of the columns.
+    """
+    positions = _positions(old, update.frame, spec)
+    is_there = positions >= 0
+    is_removal = (update.frame[OPERATION] == REMOVE).to_numpy(dtype=bool)
+    is_kept = is_there & ~is_removal
+    corrected = int(_has_change(old, update, positions, is_kept).sum())
+    added, removed = int((~is_there & ~is_removal).sum()), int((is_there & is_removal).sum())
+    return ChangeCounts(added, corrected, removed, len(update.frame) - added - corrected - removed)
+
+
+def apply_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> pd.DataFrame:
+    """Return the rows after the update, sorted by their keys.
+
+    A column that was not sent keeps its values; in a row that was not there it is missing. A removed row is gone.
+
+    Args:
+        old: the rows as they are, those with the update's keys at least; keys and all variables; keys unique.
+        update: keys, the variables that were sent, and the operation.
+        spec: names of the columns.
+    """
+    upserts = update.frame[update.frame[OPERATION] != REMOVE]
+    positions = _positions(old, upserts, spec)
+    rows = {name: upserts[name].reset_index(drop=True) for name in (*spec.keys, *update.columns_sent)}
+    for name in spec.variable_names:
+        if name not in rows:
+            rows[name] = _take(old[name], positions)
+    changed = pd.DataFrame(rows, columns=[*spec.keys, *spec.variable_names])
+    untouched = old[_positions(update.frame, old, spec) < 0]
+    parts = [part for part in (untouched[changed.columns], changed) if len(part)] or [changed]
+    return pd.concat(parts, ignore_index=True).sort_values(list(spec.keys), ignore_index=True)
+
+
+def _has_change(
+    old: pd.DataFrame, update: Update, positions: Positions, is_kept: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Return for each row of the update whether it changes a cell of a row that is there."""
+    changed = np.zeros(len(update.frame), dtype=bool)
+    if not is_kept.any():
+        return changed
+    for name in update.columns_sent:
+        before = old[name].iloc[positions[is_kept]].reset_index(drop=True)
+        after = update.frame.loc[is_kept, name].reset_index(drop=True)
+        same = (before == after) | (before.isna() & after.isna())
+        changed[is_kept] |= ~same.to_numpy(dtype=bool)
+    return changed
+
+
+def _take(column: pd.Series, positions: Positions) -> pd.Series:
+    """Return the column's values at the positions; missing where the position is -1."""
+    return column.reset_index(drop=True).reindex(positions).reset_index(drop=True)
+
+
+def _positions(rows: pd.DataFrame, wanted: pd.DataFrame, spec: TableSpec) -> Positions:
+    """Return for each wanted row the position of the row with its keys, -1 where there is none."""
+    if rows.empty or wanted.empty:
+        return np.full(len(wanted), -1, dtype=np.intp)
+    return np.asarray(_key_index(rows, spec).get_indexer(_key_index(wanted, spec)), dtype=np.intp)
+
+
+def _key_index(frame: pd.DataFrame, spec: TableSpec) -> pd.Index:
+    """Return the rows' keys as an index."""
+    if not spec.series_keys:
+        return pd.DatetimeIndex(frame[spec.timestamp])
+    return pd.MultiIndex.from_frame(frame[list(spec.keys)])

@@ -1,0 +1,219 @@
+"""From an update file's bytes to an `Update`, or to a `Refusal` that names everything that is wrong with it.
+
+Here belong the rules that an update must keep to. Not here: file formats (`loopcast.dataops.formats`), conversions of
+single columns (`loopcast.dataops.columns`) and what an update does to the rows (`loopcast.dataops.merge`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pandera.pandas as pa
+from pandas.tseries.offsets import Tick
+
+from loopcast.dataops.columns import (
+    EMPTY_KEY,
+    Mask,
+    Rule,
+    convert_numbers,
+    convert_texts,
+    convert_timestamps,
+)
+from loopcast.dataops.formats import RawTable, read_columns
+from loopcast.dataops.table import OPERATION, REMOVE, UPSERT, TableSpec
+from loopcast.dataops.violations import Findings, Refusal, Violation, join_findings
+
+Rows = npt.NDArray[np.int64]
+_OPERATIONS = Rule("unknown_operation", f"{UPSERT}, {REMOVE} or an empty cell", "correct the operation")
+_DUPLICATE = Rule("duplicate_key", "each key once in a file", "keep one of the rows with this key")
+
+
+@dataclass(frozen=True)
+class Update:
+    """A valid update: what changes, and which columns it speaks of.
+
+    Args:
+        frame: the keys, the variables that were sent, and `_operation`; sorted by the keys, which are unique.
+        columns_sent: the variables in the file, in the order of the specification; others are unchanged.
+    """
+
+    frame: pd.DataFrame
+    columns_sent: tuple[str, ...]
+
+
+def read_update(content: bytes, *, name: str, spec: TableSpec) -> Update | Refusal:
+    """Return the update in a file, or every violation in it; never raises, whatever the bytes.
+
+    Columns may come in any order. An empty cell in a column that is there means missing; a column that is not there
+    is unchanged; `_operation` (`upsert` or `remove`, default `upsert`) may be left out.
+
+    Args:
+        content: the file's bytes.
+        name: the file's name; `.csv`, `.csv.gz` or `.parquet`.
+        spec: the columns, their kinds and bounds, the frequency and the time zone.
+    """
+    table, row_findings = read_columns(content, name=name)
+    if table is None:
+        return _refuse(name, row_findings)
+    frame, findings = _convert(table, spec)
+    findings = join_findings([row_findings, findings])
+    if findings.total:
+        return _refuse(name, findings)
+    sent = tuple(variable for variable in spec.variable_names if variable in frame.columns)
+    frame.loc[frame[OPERATION] == REMOVE, list(sent)] = np.nan
+    ordered = frame[[*spec.keys, *sent, OPERATION]].sort_values(list(spec.keys), ignore_index=True)
+    return Update(ordered, sent)
+
+
+def _refuse(name: str, findings: Findings) -> Refusal:
+    """Return the refusal of a file for what was found."""
+    return Refusal(name, findings.violations, findings.total)
+
+
+def _convert(table: RawTable, spec: TableSpec) -> tuple[pd.DataFrame, Findings]:
+    """Return the typed rows, of those columns that are right, and everything that is wrong."""
+    header = join_findings(_check_header(table, spec))
+    if not len(table.rows):
+        no_rows = Violation("no_rows", "no rows", "at least one row", None, None, "send a file with rows")
+        return pd.DataFrame(), join_findings([header, Findings.of(no_rows)])
+    columns, parts = {}, [header]
+    positions = {name: at for at, name in enumerate(table.names) if table.names.count(name) == 1}
+    for name in (*spec.series_keys, *spec.variable_names):
+        if name in positions:
+            columns[name], findings = _convert_column(table, positions[name], spec)
+            parts.append(findings)
+    frame = pd.DataFrame(columns, index=range(len(table.rows)))
+    frame[OPERATION], operations = _convert_operations(table, positions.get(OPERATION))
+    if spec.timestamp in positions:
+        times = table.columns[positions[spec.timestamp]]
+        frame[spec.timestamp], local, findings = convert_timestamps(times, spec=spec, rows=table.rows)
+        parts += [findings, _check_grid(local, times, spec=spec, rows=table.rows)]
+    parts += [operations, _check_duplicates(frame, spec, table.rows), _check_bounds(frame, spec, table.rows)]
+    return frame, join_findings(parts)
+
+
+def _check_header(table: RawTable, spec: TableSpec) -> Iterator[Findings]:
+    """Yield what is wrong with the columns' names."""
+    known = (*spec.keys, *spec.variable_names, OPERATION)
+    for name in dict.fromkeys(table.names):
+        if name not in known:
+            expected = f"one of {', '.join(known)}"
+            yield Findings.of(
+                Violation("unknown_column", repr(name), expected, 1, name, "rename the column or leave it out")
+            )
+        elif table.names.count(name) > 1:
+            found = f"{table.names.count(name)} columns of this name"
+            yield Findings.of(Violation("duplicate_column", found, "one column", 1, name, "keep one of the columns"))
+    for name in spec.keys:
+        if name not in table.names:
+            found = f"the columns {', '.join(table.names)}"
+            yield Findings.of(
+                Violation("missing_key_column", found, f"the key column {name}", 1, name, "add the column")
+            )
+
+
+def _convert_column(table: RawTable, position: int, spec: TableSpec) -> tuple[pd.Series, Findings]:
+    """Return one series key or variable as typed values, and what is wrong with it."""
+    name, column = table.names[position], table.columns[position]
+    if name in spec.series_keys:
+        values = convert_texts(column, name=name)
+        return values, EMPTY_KEY.find(values.isna().to_numpy(dtype=bool), column=name, found=column, rows=table.rows)
+    if spec.variable(name).kind == "number":
+        return convert_numbers(column, name=name, rows=table.rows)
+    return convert_texts(column, name=name), Findings()
+
+
+def _convert_operations(table: RawTable, position: int | None) -> tuple[pd.Series, Findings]:
+    """Return the operation of each row, `upsert` where none is given."""
+    if position is None:
+        return pd.Series([UPSERT] * len(table.rows), dtype="str", name=OPERATION), Findings()
+    operations = convert_texts(table.columns[position], name=OPERATION).fillna(UPSERT).str.strip()
+    unknown = ~operations.isin([UPSERT, REMOVE]).to_numpy(dtype=bool)
+    return operations, _OPERATIONS.find(unknown, column=OPERATION, found=operations.array, rows=table.rows)
+
+
+def _check_duplicates(frame: pd.DataFrame, spec: TableSpec, rows: Rows) -> Findings:
+    """Return the rows whose key stood in an earlier row; rows without a whole key are not looked at."""
+    if not set(spec.keys) <= set(frame.columns):
+        return Findings()
+    keys = frame[list(spec.keys)]
+    mask = keys.duplicated().to_numpy(dtype=bool) & keys.notna().all(axis=1).to_numpy(dtype=bool)
+    at = np.flatnonzero(mask)
+    found = dict(zip(at.tolist(), (", ".join(map(str, key)) for key in keys.iloc[at].to_numpy()), strict=True))
+    return _DUPLICATE.find(mask, column=None, found=found, rows=rows)
+
+
+def _check_grid(local: pd.Series, found: Any, *, spec: TableSpec, rows: Rows) -> Findings:  # noqa: ANN401
+    """Return the times that are not on the local clock's grid of the sampling period."""
+    rule = Rule("off_grid", f"times on the grid of {spec.frequency}", "correct the time or the use case's frequency")
+    mask = ~is_on_grid(local, frequency=spec.frequency)
+    return rule.find(mask, column=spec.timestamp, found=found, rows=rows)
+
+
+def is_on_grid(local: pd.Series, *, frequency: str) -> Mask:
+    """Return whether each local time is on the grid of the frequency; NaT counts as on it.
+
+    Args:
+        local: naive times on the local clock.
+        frequency: pandas offset alias; a multiple of days or longer is checked for its unit alone.
+    """
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    if isinstance(offset, Tick):
+        midnight = local.dt.normalize()
+        since = (local - midnight).dt.floor(offset) + midnight
+        return np.asarray((since == local) | local.isna(), dtype=bool)
+    days = local.dt.normalize()
+    unique = days.dropna().unique()
+    good = pd.Index([day for day in unique if offset is not None and offset.is_on_offset(pd.Timestamp(day))])
+    return np.asarray(((days == local) & days.isin(good)) | local.isna(), dtype=bool)
+
+
+def _check_bounds(frame: pd.DataFrame, spec: TableSpec, rows: Rows) -> Findings:
+    """Return the numbers outside their variable's bounds."""
+    present = tuple(name for name in spec.variable_names if name in frame.columns)
+    try:
+        _bounds_schema(spec, present).validate(frame, lazy=True)
+    except pa.errors.SchemaErrors as error:
+        cases = error.failure_cases
+        return join_findings(
+            _find_outside(cases[cases["column"] == name], str(name), spec, rows) for name in cases["column"].unique()
+        )
+    return Findings()
+
+
+@lru_cache(maxsize=32)
+def _bounds_schema(spec: TableSpec, present: tuple[str, ...]) -> pa.DataFrameSchema:
+    """Return the schema of the bounds of those variables that are present and have any."""
+    columns = {}
+    for variable in (spec.variable(name) for name in present):
+        checks = []
+        if variable.minimum is not None:
+            checks.append(pa.Check.ge(variable.minimum))
+        if variable.maximum is not None:
+            checks.append(pa.Check.le(variable.maximum))
+        if checks:
+            columns[variable.name] = pa.Column(float, checks, nullable=True)
+    return pa.DataFrameSchema(columns)
+
+
+def _find_outside(cases: pd.DataFrame, name: str, spec: TableSpec, rows: Rows) -> Findings:
+    """Return pandera's failure cases of one column as violations."""
+    variable = spec.variable(name)
+    parts = []
+    for rule_name, check, bound, side in (
+        ("below_minimum", "greater_than_or_equal_to", variable.minimum, "at least"),
+        ("above_maximum", "less_than_or_equal_to", variable.maximum, "at most"),
+    ):
+        failed = cases[cases["check"].str.startswith(check)]
+        rule = Rule(rule_name, f"{side} {bound}", "correct the value or the bound in the use case")
+        found = failed["failure_case"].array
+        parts.append(
+            rule.find(
+                np.ones(len(failed), dtype=bool), column=name, found=found, rows=rows[failed["index"].astype(int)]
+            )
+        )
+    return join_findings(parts)

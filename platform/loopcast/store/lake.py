@@ -1,0 +1,232 @@
+"""The lake: named immutable objects in a folder, in memory or in any object store, written at most once each.
+
+Here belong the only calls of obstore, and the only local writes, in `LocalDisk`, where faults can be planted. Not here:
+what the objects mean.
+
+obstore never calls fsync, so a local object is written beside its place, synchronised, and then linked into it: it is
+either there in full, and stays there through a crash, or it is not there.
+"""
+
+import os
+from pathlib import Path
+from typing import Protocol, Self
+from urllib.parse import unquote, urlparse
+from uuid import uuid4
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
+
+from loopcast.errors import NotFoundError, StoreError
+
+STAGING = ".staging"
+
+
+class Lake(Protocol):
+    """Named immutable objects; paths are relative, with forward slashes."""
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        """Write an object if there is none of that name, and return whether this call wrote it.
+
+        The object is durable when the call returns, whoever wrote it.
+        """
+
+    def put_content(self, path: str, content: bytes) -> None:
+        """Write an object whose name is a digest of its content; other bytes under that name are replaced."""
+
+    def get(self, path: str) -> bytes:
+        """Return an object's bytes; raises NotFoundError where there is none."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is such an object."""
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the paths of all objects below a folder, sorted."""
+
+    def local_path(self, path: str) -> Path | None:
+        """Return where an object lies on this machine, None where it does not."""
+
+
+class LocalDisk:
+    """Every step by which a local object is written; a test that plants faults overrides these."""
+
+    def write(self, file: Path, content: bytes) -> None:
+        """Write a new file and synchronise it with the disk."""
+        with file.open("xb") as handle:
+            handle.write(content)
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def link(self, staged: Path, file: Path) -> None:
+        """Give a staged file its name; raises FileExistsError if the name is taken."""
+        os.link(staged, file)
+
+    def replace(self, staged: Path, file: Path) -> None:
+        """Give a staged file its name, whatever had it."""
+        staged.replace(file)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Synchronise a folder's list of names with the disk."""
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder and those above it, each durable in the one above."""
+        if folder.is_dir():
+            return
+        self.make_folder(folder.parent)
+        folder.mkdir(exist_ok=True)
+        self.sync_folder(folder.parent)
+
+    def remove(self, staged: Path) -> None:
+        """Remove a staged file."""
+        staged.unlink(missing_ok=True)
+
+
+class ObjectLake:
+    """A lake in any store that obstore knows."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Keep the store."""
+        self._store = store
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Return a new and empty lake that lives as long as the object."""
+        return cls(MemoryStore())
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        """Write an object if there is none of that name, and return whether this call wrote it."""
+        try:
+            obstore.put(self._store, path, content, mode="create")
+        except AlreadyExistsError:
+            return False
+        except (BaseError, OSError) as error:
+            raise _failure("write", path, error) from error
+        return True
+
+    def put_content(self, path: str, content: bytes) -> None:
+        """Write an object whose name is a digest of its content; other bytes under that name are replaced."""
+        if self.put_if_absent(path, content) or self.get(path) == content:
+            return
+        try:
+            obstore.put(self._store, path, content)
+        except (BaseError, OSError) as error:
+            raise _failure("write", path, error) from error
+
+    def get(self, path: str) -> bytes:
+        """Return an object's bytes; raises NotFoundError where there is none."""
+        try:
+            return bytes(obstore.get(self._store, path).bytes())
+        except FileNotFoundError as error:
+            raise NotFoundError(f"no object {path} in the lake; list its folder to see what there is") from error
+        except (BaseError, OSError) as error:
+            raise _failure("read", path, error) from error
+
+    def exists(self, path: str) -> bool:
+        """Return whether there is such an object."""
+        try:
+            obstore.head(self._store, path)
+        except FileNotFoundError:
+            return False
+        except (BaseError, OSError) as error:
+            raise _failure("look for", path, error) from error
+        return True
+
+    def list(self, prefix: str) -> list[str]:
+        """Return the paths of all objects below a folder, sorted."""
+        try:
+            return sorted(item["path"] for batch in obstore.list(self._store, prefix) for item in batch)
+        except FileNotFoundError:
+            return []
+        except (BaseError, OSError) as error:
+            raise _failure("list", prefix, error) from error
+
+    def local_path(self, path: str) -> Path | None:  # noqa: ARG002 - part of the protocol
+        """Return None: nothing lies on this machine."""
+        return None
+
+
+class LocalLake(ObjectLake):
+    """A lake in a folder: read through obstore, written through `LocalDisk`."""
+
+    def __init__(self, root: Path, *, disk: LocalDisk | None = None) -> None:
+        """Keep the folder, which is made with the first object."""
+        self._root = root.absolute()
+        self._disk = disk or LocalDisk()
+        self._disk.make_folder(self._root / STAGING)
+        super().__init__(LocalStore(str(self._root)))
+
+    def put_if_absent(self, path: str, content: bytes) -> bool:
+        """Write an object if there is none of that name, and return whether this call wrote it."""
+        file = self._root / path
+        try:
+            if file.exists():
+                self._disk.sync_folder(file.parent)
+                return False
+            return self._publish(file, content)
+        except OSError as error:
+            raise _failure("write", path, error) from error
+
+    def put_content(self, path: str, content: bytes) -> None:
+        """Write an object whose name is a digest of its content; other bytes under that name are replaced."""
+        if self.put_if_absent(path, content) or self.get(path) == content:
+            return
+        staged = self._stage(content)
+        try:
+            self._disk.replace(staged, self._root / path)
+            self._disk.sync_folder((self._root / path).parent)
+        except OSError as error:
+            raise _failure("write", path, error) from error
+
+    def local_path(self, path: str) -> Path | None:
+        """Return where an object lies on this machine."""
+        return self._root / path
+
+    def _publish(self, file: Path, content: bytes) -> bool:
+        """Write and synchronise a staged file, link it to its name, synchronise the folder."""
+        self._disk.make_folder(file.parent)
+        staged = self._stage(content)
+        try:
+            self._disk.link(staged, file)
+        except FileExistsError:
+            return False
+        else:
+            return True
+        finally:
+            self._disk.sync_folder(file.parent)
+            self._disk.remove(staged)
+
+    def _stage(self, content: bytes) -> Path:
+        """Return a new, synchronised file with the content, in a folder that no reader looks at."""
+        staged = self._root / STAGING / uuid4().hex
+        self._disk.write(staged, content)
+        return staged
+
+
+def open_lake(url: str) -> Lake:
+    """Return the lake at a URL.
+
+    Args:
+        url: a path or `file://` URL of a folder, `memory://` for a new and empty one, or any URL that obstore
+            takes, for instance `s3://bucket/folder`; credentials come from the environment.
+    """
+    scheme = urlparse(url).scheme
+    if scheme == "memory":
+        return ObjectLake.in_memory()
+    if scheme == "file":
+        return LocalLake(Path(unquote(urlparse(url).path)))
+    if "://" not in url:
+        return LocalLake(Path(url))
+    try:
+        return ObjectLake(from_url(url))
+    except (BaseError, ValueError, OSError) as error:
+        raise StoreError(f"cannot open the lake {url}: {error}; expected a folder or an object store's URL") from error
+
+
+def _failure(verb: str, path: str, error: Exception) -> StoreError:
+    """Return the error for an operation that the lake could not do."""
+    return StoreError(f"cannot {verb} {path} in the lake: {error}; check the space, the permissions and the network")

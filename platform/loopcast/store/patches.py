@@ -1,0 +1,101 @@
+"""Patches: one accepted update each, as a Parquet file named by the SHA-256 of its bytes.
+
+Here belong writing and reading the files. Not here: making one dataset of many (`loopcast.store.reading`).
+"""
+
+import io
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loopcast.dataops.table import OPERATION, TableSpec
+from loopcast.dataops.updates import Update
+from loopcast.errors import DamageError
+from loopcast.store.lake import Lake
+from loopcast.store.records import sha256
+
+ROW_GROUP_SIZE = 100_000
+CACHE_BYTES = 128_000_000
+
+
+@dataclass(frozen=True)
+class PatchRef:
+    """Where one accepted version's patch is.
+
+    Args:
+        number: the version's number.
+        digest: the SHA-256 of the patch file.
+        columns_sent: the variables it carries.
+    """
+
+    number: int
+    digest: str
+    columns_sent: tuple[str, ...]
+
+
+class PatchFiles:
+    """The patches of one use case; small ones are kept in memory once read, since they never change."""
+
+    def __init__(self, lake: Lake, *, folder: str, spec: TableSpec) -> None:
+        """Keep where the patches are and what their columns are."""
+        self._lake, self._folder, self._spec = lake, folder, spec
+        self._cache: OrderedDict[str, Any] = OrderedDict()
+        self._cached_bytes = 0
+
+    def write(self, update: Update) -> str:
+        """Write an update as a patch and return the file's digest."""
+        table = pa.Table.from_pandas(update.frame, schema=self._schema(update.columns_sent), preserve_index=False)
+        content = _to_parquet(table.replace_schema_metadata(None))
+        digest = sha256(content)
+        self._lake.put_content(self.path(digest), content)
+        return digest
+
+    def read(self, digest: str) -> Any:  # noqa: ANN401 - pyarrow is untyped
+        """Return a patch as an Arrow table: keys, the variables that were sent, `_operation`."""
+        if digest in self._cache:
+            return self._cache[digest]
+        content = self._lake.get(self.path(digest))
+        try:
+            table = pq.ParquetFile(pa.BufferReader(content)).read()
+        except (pa.ArrowException, OSError) as error:
+            raise DamageError(f"{self.path(digest)} is damaged: {error}; restore the file from a copy") from error
+        self._keep(digest, table)
+        return table
+
+    def path(self, digest: str) -> str:
+        """Return a patch's path in the lake."""
+        return f"{self._folder}/{digest}.parquet"
+
+    def local_path(self, digest: str) -> str | None:
+        """Return a patch's path on this machine, None where it is elsewhere."""
+        path = self._lake.local_path(self.path(digest))
+        return None if path is None else str(path)
+
+    def _keep(self, digest: str, table: Any) -> None:  # noqa: ANN401
+        """Keep a table in memory; the ones read longest ago make room."""
+        self._cache[digest] = table
+        self._cached_bytes += table.nbytes
+        while self._cached_bytes > CACHE_BYTES and self._cache:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= oldest.nbytes
+
+    def _schema(self, columns_sent: tuple[str, ...]) -> Any:  # noqa: ANN401
+        """Return the Arrow schema of a patch."""
+        text = [(name, pa.string()) for name in self._spec.series_keys]
+        values = [
+            (name, pa.float64() if self._spec.variable(name).kind == "number" else pa.string()) for name in columns_sent
+        ]
+        return pa.schema([*text, (self._spec.timestamp, pa.timestamp("us")), *values, (OPERATION, pa.string())])
+
+
+def _to_parquet(table: Any) -> bytes:  # noqa: ANN401
+    """Return a table as the bytes of a Parquet file; text columns alone have dictionaries."""
+    texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
+    buffer = io.BytesIO()
+    pq.write_table(
+        table, buffer, compression="zstd", use_dictionary=texts, row_group_size=ROW_GROUP_SIZE, store_schema=False
+    )
+    return buffer.getvalue()

@@ -1,0 +1,492 @@
+"""Dataset versions: claimed in one unbroken sequence, settled in order, read back whole, without any lock.
+
+Here belongs the protocol. Claiming makes an update durable and gives it its number; settling decides, in the order
+of the numbers, whether it is accepted, and anybody may settle anybody's claim: whoever is first has written the
+record, and all others read it. Not here: how rows are put together (`loopcast.store.reading`).
+
+    uploads/<sha256>  claims/v00000017.json  idempotency/<sha256>.json  patches/<sha256>.parquet
+    versions/v00000017.json  quarantine/v00000017.json
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal, Self
+
+import pandas as pd
+
+from loopcast.dataops.digest import EMPTY_DIGEST, advance
+from loopcast.dataops.merge import ChangeCounts, apply_update, count_changes
+from loopcast.dataops.table import TableSpec
+from loopcast.dataops.updates import Update, read_update
+from loopcast.dataops.violations import Refusal
+from loopcast.errors import CallerError, NotFoundError
+from loopcast.store.lake import Lake
+from loopcast.store.patches import PatchFiles, PatchRef
+from loopcast.store.reading import DatasetReader, Extent, Selection
+from loopcast.store.records import from_iso, numbered, put_record, read_content, read_record, sha256, to_iso
+
+_KEY = re.compile(r"v(\d{8})")
+SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
+
+
+def version_key(number: int) -> str:
+    """Return the version of a number, for instance `v00000017`."""
+    return f"v{numbered(number)}"
+
+
+def version_number(version: str) -> int:
+    """Return the number of a version; raises CallerError where it is none."""
+    match = _KEY.fullmatch(version)
+    if match is None or int(match[1]) < 1:
+        raise CallerError(f"found the version {version!r}; expected one such as v00000017")
+    return int(match[1])
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An update file as somebody delivers it.
+
+    Args:
+        name: the file's name; its ending says what the bytes are.
+        content: the file's bytes.
+        source: where it comes from, for instance `inbox`.
+        actor: who sends it.
+        reason: why it is sent.
+        idempotency_key: two uploads with the same key are one; None: source, name and content make the key.
+    """
+
+    name: str
+    content: bytes
+    source: str
+    actor: str
+    reason: str = ""
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A version's number, taken by an update that is stored and acknowledged.
+
+    Args:
+        version: the version, for instance `v00000017`.
+        duplicate: whether an earlier upload with the same idempotency key had made the claim.
+        upload_digest: SHA-256 of the file's bytes.
+        size: bytes in the file.
+        claimed_at: when, in UTC.
+    """
+
+    version: str
+    duplicate: bool
+    name: str
+    source: str
+    actor: str
+    reason: str
+    upload_digest: str
+    size: int
+    claimed_at: datetime
+    idempotency_key: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the claim as it is recorded."""
+        content = {**asdict(self), "claimed_at": to_iso(self.claimed_at)}
+        del content["duplicate"]
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return a recorded claim."""
+        fields = {name: value for name, value in content.items() if name != "digest"}
+        return cls(**{**fields, "claimed_at": from_iso(content["claimed_at"]), "duplicate": False})
+
+
+@dataclass(frozen=True)
+class VersionRecord:
+    """What one settled version is.
+
+    Args:
+        status: `refused` versions have the state of their parent.
+        parent: the newest accepted version before this one.
+        previous_digest: digest of the record before this one, of whatever status; it makes the chain.
+        digest: SHA-256 of this record's canonical JSON without this field.
+        patch_digest: SHA-256 of the patch file; None if refused.
+        columns_sent: the variables the update carried.
+        added, corrected, removed, unchanged: rows of the update, by what they did.
+        state_digest: digest of the whole dataset at this version.
+        rows, series: size of the whole dataset at this version.
+        first_timestamp, last_timestamp: its reach, naive, in UTC or wall-clock time.
+    """
+
+    version: str
+    status: Literal["accepted", "refused"]
+    parent: str | None
+    previous_digest: str | None
+    digest: str
+    idempotency_key: str
+    upload_digest: str
+    patch_digest: str | None
+    columns_sent: tuple[str, ...]
+    added: int
+    corrected: int
+    removed: int
+    unchanged: int
+    state_digest: str
+    rows: int
+    first_timestamp: datetime | None
+    last_timestamp: datetime | None
+    series: int
+    settled_at: datetime
+    actor: str
+    reason: str
+    source: str
+    file: str
+    code_version: str
+    contract_version: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record in JSON's own types."""
+        content = {**asdict(self), "settled_at": to_iso(self.settled_at), "columns_sent": list(self.columns_sent)}
+        for name in ("first_timestamp", "last_timestamp"):
+            moment = getattr(self, name)
+            content[name] = None if moment is None else moment.isoformat()
+        return content
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Self:
+        """Return the record that `to_dict` wrote."""
+        fields = {**content, "settled_at": from_iso(content["settled_at"])}
+        fields["columns_sent"] = tuple(content["columns_sent"])
+        for name in ("first_timestamp", "last_timestamp"):
+            fields[name] = None if content[name] is None else datetime.fromisoformat(content[name])
+        return cls(**fields)
+
+
+class VersionStore:
+    """The dataset versions of one use case."""
+
+    def __init__(
+        self, lake: Lake, *, folder: str, spec: TableSpec, code_version: str, contract_version: str = "1"
+    ) -> None:
+        """Keep where the versions are; nothing is read yet.
+
+        Args:
+            lake: where everything is.
+            folder: the use case's folder in the lake.
+            spec: the table's columns, keys and time.
+            code_version: recorded with every version settled here.
+            contract_version: recorded with every version settled here.
+        """
+        self._lake, self._folder, self._spec = lake, folder, spec
+        self._code_version, self._contract_version = code_version, contract_version
+        self._patches = PatchFiles(lake, folder=f"{folder}/patches", spec=spec)
+        self._reader = DatasetReader(self._patches, spec=spec)
+        self._claims: dict[int, Claim] = {}
+        self._records: dict[int, VersionRecord] = {}
+        self._highest_claim = 0
+        self._highest_record = 0
+
+    def claim(self, upload: Upload, *, now: datetime, expected: str | None = None) -> Claim:
+        """Return the version that an upload gets; when this returns the upload is durable.
+
+        Args:
+            upload: the file and where it comes from.
+            now: the present time, aware.
+            expected: claim this version or none.
+
+        Raises:
+            CallerError: the next version is not the expected one.
+        """
+        digest = sha256(upload.content)
+        key = upload.idempotency_key or f"{upload.source}\n{upload.name}\n{digest}"
+        wanted = Claim("", False, upload.name, upload.source, upload.actor, upload.reason, digest,  # noqa: FBT003
+                       len(upload.content), now, key)  # fmt: skip
+        while True:
+            number = self._count_claims()
+            if number:
+                self._remember_key(self._claim_at(number))
+            earlier = self._find_key(key)
+            if earlier is not None:
+                return replace(earlier, duplicate=True)
+            claim = replace(wanted, version=version_key(number + 1))
+            if expected is not None and expected != claim.version:
+                raise CallerError(f"found the next version {claim.version}; expected {expected}; claim the next one")
+            self._lake.put_content(self._path("uploads", digest), upload.content)
+            if put_record(self._lake, self._path("claims", f"{claim.version}.json"), claim.to_dict()):
+                self._remember_key(claim)
+                return claim
+
+    def claims(self) -> list[str]:
+        """Return all versions that are claimed, in order."""
+        return [version_key(number) for number in range(1, self._count_claims() + 1)]
+
+    def claim_of(self, version: str) -> Claim:
+        """Return a version's claim; raises NotFoundError where it is not claimed."""
+        return self._claim_at(version_number(version))
+
+    def upload_of(self, version: str) -> bytes:
+        """Return the bytes that were delivered for a version; raises DamageError where they have changed."""
+        digest = self.claim_of(version).upload_digest
+        return read_content(self._lake, self._path("uploads", digest), digest=digest)
+
+    def unsettled(self) -> list[str]:
+        """Return all versions that are claimed and not yet settled, in order."""
+        return [version_key(number) for number in range(self._count_records() + 1, self._count_claims() + 1)]
+
+    def next_key(self) -> str:
+        """Return the version that the next upload gets."""
+        return version_key(self._count_claims() + 1)
+
+    def settle(self, version: str, *, now: datetime) -> VersionRecord:
+        """Return a version's record, after settling it and everything claimed before it.
+
+        Args:
+            version: a claimed version.
+            now: the present time, aware.
+
+        Raises:
+            NotFoundError: the version is not claimed.
+            DamageError: an upload or a patch is not what was written.
+        """
+        number = version_number(version)
+        self._claim_at(number)
+        for earlier in range(self._count_records() + 1, number + 1):
+            self._settle_one(earlier, now=now)
+        return self._record_at(number)
+
+    def record(self, version: str) -> VersionRecord:
+        """Return a version's record; raises NotFoundError where it is not settled."""
+        return self._record_at(version_number(version))
+
+    def records(self) -> list[VersionRecord]:
+        """Return the records of all settled versions, in order."""
+        return [self._record_at(number) for number in range(1, self._count_records() + 1)]
+
+    def newest(self, *, accepted: bool = True) -> VersionRecord | None:
+        """Return the newest settled version, or the newest accepted one; None where there is none."""
+        return self._newest_before(self._count_records() + 1, accepted=accepted)
+
+    def refusal(self, version: str) -> Refusal:
+        """Return why a version was refused; raises NotFoundError where it was not."""
+        record = self.record(version)
+        if record.status != "refused":
+            raise NotFoundError(f"{version} is {record.status}; only refused versions have a refusal")
+        return Refusal.from_dict(read_record(self._lake, self._path("quarantine", f"{version}.json")))
+
+    def read(
+        self,
+        version: str,
+        *,
+        columns: Sequence[str] | None = None,
+        series: SeriesChoice | None = None,
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> pd.DataFrame:
+        """Return a version: keys and variables, sorted by the keys; what was never sent is missing.
+
+        Args:
+            version: a settled version; a refused one reads as its parent.
+            columns: the variables wanted; None: all.
+            series: the series wanted, as dicts of the series keys, or as plain values where there is one key.
+            start: the first timestamp wanted; naive times are as stored, aware ones are converted.
+            end: the last timestamp wanted, itself included.
+
+        Raises:
+            NotFoundError: the version is not settled.
+            CallerError: a column or series key that the table does not have.
+        """
+        wanted = self._spec.variable_names if columns is None else tuple(columns)
+        unknown = [name for name in wanted if name not in self._spec.variable_names]
+        if unknown:
+            raise CallerError(f"found the columns {unknown}; expected some of {list(self._spec.variable_names)}")
+        selection = Selection(wanted, self._choose_series(series), self._stored_time(start), self._stored_time(end))
+        return self._reader.read(self._patch_refs(version_number(version)), selection)
+
+    def patch(self, version: str) -> pd.DataFrame:
+        """Return an accepted version's update as stored: keys, the variables that were sent, `_operation`."""
+        record = self.record(version)
+        if record.patch_digest is None:
+            raise NotFoundError(f"{version} is {record.status} and has no patch; ask for its refusal")
+        frame: pd.DataFrame = self._patches.read(record.patch_digest).to_pandas()
+        return frame
+
+    def _settle_one(self, number: int, *, now: datetime) -> None:
+        """Write the record of the oldest version that has none, or find that somebody else did."""
+        claim = self._claim_at(number)
+        result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec)
+        if isinstance(result, Refusal):
+            put_record(self._lake, self._path("quarantine", f"{claim.version}.json"), result.to_dict())
+            outcome = self._refuse(number)
+        else:
+            outcome = self._accept(number, result)
+        previous = self._record_at(number - 1).digest if number > 1 else None
+        record = replace(outcome, **self._attribution(claim), previous_digest=previous, settled_at=now)
+        put_record(self._lake, self._path("versions", f"{claim.version}.json"), record.to_dict())
+        self._record_at(number)
+
+    def _attribution(self, claim: Claim) -> dict[str, Any]:
+        """Return the fields of a record that say who, whence, why and by which code."""
+        return {
+            "version": claim.version,
+            "idempotency_key": claim.idempotency_key,
+            "upload_digest": claim.upload_digest,
+            "actor": claim.actor,
+            "reason": claim.reason,
+            "source": claim.source,
+            "file": claim.name,
+            "code_version": self._code_version,
+            "contract_version": self._contract_version,
+        }
+
+    def _refuse(self, number: int) -> VersionRecord:
+        """Return the record of a refused version: the state of its parent, nothing changed."""
+        parent = self._newest_before(number, accepted=True) or _NOTHING
+        return replace(
+            parent, status="refused", parent=parent.version or None, patch_digest=None, columns_sent=(),
+            added=0, corrected=0, removed=0, unchanged=0,
+        )  # fmt: skip
+
+    def _accept(self, number: int, update: Update) -> VersionRecord:
+        """Write an update's patch and return the record of the version that it makes."""
+        parent = self._newest_before(number, accepted=True) or _NOTHING
+        refs = self._refs_before(number)
+        times = update.frame[self._spec.timestamp]
+        touched = Selection(
+            self._spec.variable_names, None, times.min(), times.max(), keys=update.frame[list(self._spec.keys)]
+        )
+        old = self._reader.read(refs, touched)
+        new = apply_update(old, update, spec=self._spec)
+        counts = count_changes(old, update, spec=self._spec)
+        ref = PatchRef(number, self._patches.write(update), update.columns_sent)
+        extent = self._extent(parent, counts, new, [*refs, ref])
+        return replace(
+            parent, status="accepted", parent=parent.version or None, patch_digest=ref.digest,
+            columns_sent=update.columns_sent, **asdict(counts), **asdict(extent),
+            state_digest=advance(parent.state_digest, old, new, self._spec),
+        )  # fmt: skip
+
+    def _extent(
+        self, parent: VersionRecord, counts: ChangeCounts, new: pd.DataFrame, refs: Sequence[PatchRef]
+    ) -> Extent:
+        """Return the reach of a new version; only after removals is the whole dataset looked at."""
+        if counts.removed:
+            return self._reader.read_extent(refs)
+        if not counts.added:
+            return Extent(parent.rows, parent.series, parent.first_timestamp, parent.last_timestamp)
+        times = new[self._spec.timestamp]
+        first, last = times.min().to_pydatetime(), times.max().to_pydatetime()
+        return Extent(
+            rows=parent.rows + counts.added,
+            series=parent.series + self._count_new_series(parent, new, refs[:-1]),
+            first_timestamp=first if parent.first_timestamp is None else min(first, parent.first_timestamp),
+            last_timestamp=last if parent.last_timestamp is None else max(last, parent.last_timestamp),
+        )
+
+    def _count_new_series(self, parent: VersionRecord, new: pd.DataFrame, refs: Sequence[PatchRef]) -> int:
+        """Return how many of the rows' series the parent did not have."""
+        if not self._spec.series_keys:
+            return 1 - parent.series
+        series = new[list(self._spec.series_keys)].drop_duplicates()
+        return len(series) - (len(self._reader.read_series(refs, series)) if refs else 0)
+
+    def _newest_before(self, number: int, *, accepted: bool) -> VersionRecord | None:
+        """Return the newest settled version below a number."""
+        for earlier in range(number - 1, 0, -1):
+            record = self._record_at(earlier)
+            if record.status == "accepted" or not accepted:
+                return record
+        return None
+
+    def _patch_refs(self, number: int) -> list[PatchRef]:
+        """Return the patches that make a settled version."""
+        self._record_at(number)
+        return self._refs_before(number + 1)
+
+    def _refs_before(self, number: int) -> list[PatchRef]:
+        """Return the patches of all accepted versions below a number, in order."""
+        records = (self._record_at(earlier) for earlier in range(1, number))
+        return [
+            PatchRef(version_number(record.version), record.patch_digest, record.columns_sent)
+            for record in records
+            if record.patch_digest is not None
+        ]
+
+    def _choose_series(self, series: SeriesChoice | None) -> pd.DataFrame | None:
+        """Return the series wanted as a frame of their keys."""
+        if series is None:
+            return None
+        names = list(self._spec.series_keys)
+        rows = [dict(item) if isinstance(item, Mapping) else {names[0]: item} for item in series if names]
+        if len(rows) != len(series) or any(set(row) != set(names) for row in rows):
+            raise CallerError(f"found the series {list(series)[:3]}; expected a value for each of the keys {names}")
+        return pd.DataFrame(rows, columns=names).astype("str").drop_duplicates()
+
+    def _stored_time(self, moment: datetime | None) -> datetime | None:
+        """Return a time as it is stored: naive, in UTC or on the wall clock."""
+        if moment is None or moment.tzinfo is None:
+            return moment
+        if self._spec.time_zone is None:
+            raise CallerError(f"found {moment.isoformat()}; the use case has no time zone: pass a time without one")
+        return moment.astimezone(UTC).replace(tzinfo=None)
+
+    def _count_claims(self) -> int:
+        """Return the highest number that is claimed."""
+        self._highest_claim = self._find_highest("claims", self._highest_claim)
+        return self._highest_claim
+
+    def _count_records(self) -> int:
+        """Return the highest number that is settled."""
+        self._highest_record = self._find_highest("versions", self._highest_record)
+        return self._highest_record
+
+    def _find_highest(self, kind: str, known: int) -> int:
+        """Return the highest number of a kind of record, by listing the first time and by looking on later."""
+        if not known:
+            paths = self._lake.list(self._path(kind))
+            known = version_number(paths[-1].rsplit("/", 1)[-1].removesuffix(".json")) if paths else 0
+        while self._lake.exists(self._path(kind, f"{version_key(known + 1)}.json")):
+            known += 1
+        return known
+
+    def _claim_at(self, number: int) -> Claim:
+        """Return the claim of a number."""
+        if number not in self._claims:
+            path = self._path("claims", f"{version_key(number)}.json")
+            self._claims[number] = Claim.from_dict(read_record(self._lake, path))
+        return self._claims[number]
+
+    def _record_at(self, number: int) -> VersionRecord:
+        """Return the record of a number."""
+        if number not in self._records:
+            path = self._path("versions", f"{version_key(number)}.json")
+            self._records[number] = VersionRecord.from_dict(read_record(self._lake, path))
+        return self._records[number]
+
+    def _find_key(self, key: str) -> Claim | None:
+        """Return the claim that was made with an idempotency key."""
+        path = self._key_path(key)
+        if not self._lake.exists(path):
+            return None
+        return self._claim_at(version_number(read_record(self._lake, path)["version"]))
+
+    def _remember_key(self, claim: Claim) -> None:
+        """Make sure that a claim is found by its idempotency key; done for others before claiming after them."""
+        content = {"version": claim.version, "idempotency_key": claim.idempotency_key}
+        put_record(self._lake, self._key_path(claim.idempotency_key), content)
+
+    def _key_path(self, key: str) -> str:
+        """Return where an idempotency key is kept."""
+        return self._path("idempotency", f"{sha256(key.encode())}.json")
+
+    def _path(self, *parts: str) -> str:
+        """Return a path in the use case's folder."""
+        return "/".join((self._folder, *parts))
+
+
+_NOTHING = VersionRecord(
+    version="", status="accepted", parent=None, previous_digest=None, digest="", idempotency_key="",
+    upload_digest="", patch_digest=None, columns_sent=(), added=0, corrected=0, removed=0, unchanged=0,
+    state_digest=EMPTY_DIGEST, rows=0, first_timestamp=None, last_timestamp=None, series=0,
+    settled_at=datetime(1970, 1, 1, tzinfo=UTC), actor="", reason="", source="", file="", code_version="",
+    contract_version="",
+)  # fmt: skip
