@@ -1,0 +1,203 @@
+"""Regular grids of timestamps, seasonal periods and horizons, all derived from a frequency alias.
+
+Reading and validating timestamps of an update does not belong here, see `loopcast.dataops.updates`.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from loopcast.errors import CallerError
+
+DAY_NS = 86_400_000_000_000
+CALENDAR_HORIZON = re.compile(r"^([1-9]\d*)(D|W|M)$")
+
+
+def step_ns(frequency: str) -> int | None:
+    """Return the length of one period in nanoseconds; None for calendar periods (months, quarters, years).
+
+    Args:
+        frequency: pandas offset alias, for instance `h`, `15min`, `D`, `MS`.
+
+    Raises:
+        CallerError: pandas does not know the alias.
+
+    Examples:
+        >>> step_ns("15min") // 1_000_000_000
+        900
+        >>> step_ns("MS") is None
+        True
+    """
+    try:
+        offset = to_offset(frequency)
+    except ValueError as error:
+        raise CallerError(f"found the frequency {frequency!r}; expected a pandas offset alias") from error
+    if isinstance(offset, pd.offsets.Day):
+        return DAY_NS * offset.n
+    if isinstance(offset, pd.offsets.Week):
+        return 7 * DAY_NS * offset.n
+    return int(offset.nanos) if isinstance(offset, pd.offsets.Tick) else None
+
+
+def is_sub_daily(frequency: str) -> bool:
+    """Return whether one period is shorter than a day."""
+    length = step_ns(frequency)
+    return length is not None and length < DAY_NS
+
+
+def steps_per_day(frequency: str) -> int:
+    """Return the number of periods in a day without a clock change; 1 for a day or longer.
+
+    Examples:
+        >>> steps_per_day("h"), steps_per_day("15min"), steps_per_day("MS")
+        (24, 96, 1)
+    """
+    length = step_ns(frequency)
+    return max(1, DAY_NS // length) if length else 1
+
+
+def seasonal_periods(frequency: str) -> tuple[int, ...]:
+    """Return the seasonal periods in steps, shortest first; `(1,)` where the calendar suggests none.
+
+    Args:
+        frequency: pandas offset alias.
+
+    Examples:
+        >>> seasonal_periods("h"), seasonal_periods("15min"), seasonal_periods("D")
+        ((24, 168), (96, 672), (7,))
+        >>> seasonal_periods("W"), seasonal_periods("MS"), seasonal_periods("QS")
+        ((52,), (12,), (4,))
+    """
+    length = step_ns(frequency)
+    if length is None:
+        per_year = {"M": 12, "B": 12, "Q": 4}
+        return (per_year.get(frequency.lstrip("0123456789")[:1], 1),)
+    if length < DAY_NS:
+        day = DAY_NS // length
+        return (day, 7 * day) if day > 1 else (7,)
+    return {DAY_NS: (7,), 7 * DAY_NS: (52,)}.get(length, (1,))
+
+
+def regular_grid(
+    start: pd.Timestamp,
+    frequency: str,
+    *,
+    end: pd.Timestamp | None = None,
+    periods: int | None = None,
+    time_zone: str | None = None,
+) -> pd.DatetimeIndex:
+    """Return the regular grid from `start`, as stored (naive; UTC where there is a time zone).
+
+    Days and longer periods are stepped in local time, so that a local midnight stays one over clock changes.
+
+    Args:
+        start: first stored timestamp, naive.
+        frequency: pandas offset alias.
+        end: last stored timestamp, naive; give either this or `periods`.
+        periods: number of timestamps.
+        time_zone: IANA name of the use case's zone, or None for wall-clock time.
+
+    Returns:
+        Timestamps of unit microseconds.
+
+    Examples:
+        >>> grid = regular_grid(pd.Timestamp("2026-03-28 23:00"), "D", periods=3, time_zone="Europe/Oslo")
+        >>> [stamp.hour for stamp in grid]
+        [23, 22, 22]
+    """
+    if time_zone is None or is_sub_daily(frequency):
+        grid = pd.date_range(start, end, periods=periods, freq=frequency)
+        return grid.as_unit("us")
+    local_start = start.tz_localize("UTC").tz_convert(time_zone)
+    local_end = None if end is None else end.tz_localize("UTC").tz_convert(time_zone)
+    local = pd.date_range(local_start, local_end, periods=periods, freq=frequency)
+    return local.tz_convert("UTC").tz_localize(None).as_unit("us")
+
+
+def local_time(timestamps: pd.DatetimeIndex, time_zone: str | None) -> pd.DatetimeIndex:
+    """Return stored timestamps as naive local wall-clock time of unit microseconds."""
+    if time_zone is None:
+        return timestamps.as_unit("us")
+    return timestamps.tz_localize("UTC").tz_convert(time_zone).tz_localize(None).as_unit("us")
+
+
+def calendar_unit_number(local: npt.NDArray[np.datetime64], unit: Literal["D", "W", "M"]) -> npt.NDArray[np.int64]:
+    """Return the running number of the day, week (from Monday) or month each local timestamp lies in."""
+    if unit == "M":
+        return local.astype("datetime64[M]").astype(np.int64)
+    days = local.astype("datetime64[D]").astype(np.int64)
+    return days if unit == "D" else (days + 3) // 7
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """How far ahead to forecast: a number of steps, or whole local calendar units.
+
+    Args:
+        steps: number of periods, or 0 where `count` and `unit` say it.
+        count: number of whole calendar units after the one the origin lies in.
+        unit: `D`, `W` or `M`.
+    """
+
+    steps: int = 0
+    count: int = 0
+    unit: Literal["D", "W", "M"] = "D"
+
+    @classmethod
+    def parse(cls, text: str | int) -> "Horizon":
+        """Return the horizon that `24` or `"1D"` means.
+
+        Raises:
+            CallerError: neither a positive number of steps nor a number of calendar units.
+
+        Examples:
+            >>> Horizon.parse("1D").count, Horizon.parse(48).steps
+            (1, 48)
+        """
+        if str(text).isdecimal() and int(text) > 0:
+            return cls(steps=int(text))
+        match = CALENDAR_HORIZON.match(str(text))
+        if match is None:
+            raise CallerError(f"found the horizon {text!r}; expected steps (24) or calendar units (1D, 1W, 1M)")
+        unit: Literal["D", "W", "M"] = {"D": "D", "W": "W", "M": "M"}[match[2]]  # type: ignore[assignment]
+        return cls(count=int(match[1]), unit=unit)
+
+    def __str__(self) -> str:
+        """Return the text that `parse` reads."""
+        return str(self.steps) if self.steps else f"{self.count}{self.unit}"
+
+    def is_inside(self, local: npt.NDArray[np.datetime64], origin: npt.NDArray[np.datetime64]) -> npt.NDArray[np.bool_]:
+        """Return which local timestamps a forecast from the origin covers, as far as the calendar says.
+
+        Args:
+            local: local timestamps after the origin, any shape.
+            origin: local timestamps of the origins, broadcastable.
+        """
+        if self.steps:
+            return np.ones(np.broadcast_shapes(local.shape, origin.shape), dtype=bool)
+        last = calendar_unit_number(origin, self.unit) + self.count
+        return np.asarray(calendar_unit_number(local, self.unit) <= last)
+
+    def count_steps(self, origin: pd.Timestamp, frequency: str) -> int:
+        """Return the number of wall-clock steps from a local origin to the end of the horizon.
+
+        Args:
+            origin: local timestamp of the last known period (its start).
+            frequency: pandas offset alias.
+
+        Examples:
+            >>> Horizon.parse("1D").count_steps(pd.Timestamp("2017-10-01 23:00"), "h")
+            24
+            >>> Horizon.parse("1D").count_steps(pd.Timestamp("2017-10-01 22:00"), "h")
+            25
+        """
+        if self.steps:
+            return self.steps
+        days = {"D": 1, "W": 7, "M": 31}[self.unit] * (self.count + 1)
+        grid = regular_grid(origin, frequency, periods=days * steps_per_day(frequency) + 1)[1:]
+        return int(self.is_inside(grid.to_numpy(), np.asarray(origin.to_datetime64())).sum())

@@ -1,0 +1,138 @@
+"""Every table that crosses a wall between parts of the platform, as a pandera schema. No code that fills them.
+
+The dataset table itself is described by `loopcast.dataops.table.TableSpec`, because its columns are the user's own.
+"""
+
+from collections.abc import Sequence
+
+import pandera.pandas as pa
+
+FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
+
+
+def number(*, nullable: bool = False) -> pa.Column:
+    """Return a column of float64."""
+    return pa.Column("float64", nullable=nullable)
+
+
+def count(minimum: int = 0) -> pa.Column:
+    """Return a column of int64 with a smallest value."""
+    return pa.Column("int64", pa.Check.ge(minimum))
+
+
+def moment() -> pa.Column:
+    """Return a column of naive timestamps in microseconds."""
+    return pa.Column("datetime64[us]")
+
+
+def text() -> pa.Column:
+    """Return a column of text without gaps."""
+    return pa.Column("str")
+
+
+def key_columns(series_keys: Sequence[str]) -> dict[str, pa.Column]:
+    """Return the columns that tell series apart."""
+    return {name: text() for name in series_keys}
+
+
+def forecast_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of the forecast table; one row per series, origin and timestamp.
+
+    Args:
+        series_keys: names of the series keys, none for a single series.
+    """
+    columns = {
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "origin": moment(),
+        "samples_ahead": count(1),
+        "relative_day": count(),
+        "bin": text(),
+        "forecast": number(),
+        "lower": number(),
+        "upper": number(),
+        "level": pa.Column("float64", [pa.Check.gt(0), pa.Check.lt(100)]),
+        "forecast_type": pa.Column("str", pa.Check.isin(FORECAST_TYPES)),
+        "model_index": count(-1),
+    }
+    checks = [
+        pa.Check(
+            lambda f: (f["lower"] <= f["forecast"]) & (f["forecast"] <= f["upper"]), name="lower <= forecast <= upper"
+        ),
+        pa.Check(lambda f: f["timestamp"] > f["origin"], name="timestamp after origin"),
+    ]
+    unique = [*series_keys, "timestamp", "origin", "forecast_type"]
+    return pa.DataFrameSchema(columns, checks=checks, unique=unique, strict=True, name="forecast")
+
+
+def member_forecast_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of the member forecast table; one row per series, origin, timestamp and member."""
+    columns = {
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "origin": moment(),
+        "samples_ahead": count(1),
+        "member": text(),
+        "forecast": number(),
+    }
+    unique = [*series_keys, "timestamp", "origin", "member"]
+    return pa.DataFrameSchema(columns, unique=unique, strict=True, name="member_forecast")
+
+
+def backtest_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of backtest cells; the member `combination` is the zoo as a whole."""
+    columns = {
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "cutoff": moment(),
+        "samples_ahead": count(1),
+        "member": text(),
+        "forecast": number(),
+        "target": number(),
+    }
+    unique = [*series_keys, "timestamp", "cutoff", "member"]
+    return pa.DataFrameSchema(columns, unique=unique, strict=True, name="backtest")
+
+
+def leaderboard_schema() -> pa.DataFrameSchema:
+    """Return the schema of the leaderboard; one row per member, best first."""
+    columns = {
+        "rank": count(1),
+        "member": text(),
+        "n": count(1),
+        "mae": number(),
+        "rmse": number(),
+        "mase": number(nullable=True),
+        "bias": number(),
+        "relative_mae": number(nullable=True),
+        "weight_pct": number(nullable=True),
+    }
+    return pa.DataFrameSchema(columns, unique=["member"], strict=True, name="leaderboard")
+
+
+def accuracy_schema() -> pa.DataFrameSchema:
+    """Return the schema of production accuracy per bin; the bin `all` is the whole."""
+    columns = {
+        "bin": text(),
+        "n": count(),
+        "mae": number(),
+        "rmse": number(),
+        "bias": number(),
+        "coverage_pct": pa.Column("float64", pa.Check.in_range(0, 100)),
+    }
+    return pa.DataFrameSchema(columns, unique=["bin"], strict=True, name="accuracy")
+
+
+def contribution_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of contributions; they sum to the forecast over the rows of a series and timestamp."""
+    columns = {
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "origin": moment(),
+        "samples_ahead": count(1),
+        "member": text(),
+        "term": text(),
+        "variable": pa.Column("str"),
+        "contribution": number(),
+    }
+    return pa.DataFrameSchema(columns, strict=True, name="contribution")

@@ -1,0 +1,172 @@
+"""One pass from a panel to a zoo: backtest, weights, intervals, promise, and members fitted on everything.
+
+Whether the zoo may go into force is decided in `loopcast.experimentation` and `loopcast.reflection`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from loopcast.dataops.frequency import seasonal_periods
+from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.intervals import learn_intervals
+from loopcast.zoo.members.base import Offset
+from loopcast.zoo.panel import Panel
+from loopcast.zoo.rolling import Failure, Rolling, find_situations, fit_members, roll, training_panel
+from loopcast.zoo.spec import ZooSpec, bin_width
+from loopcast.zoo.weights import combine, learn_weights
+from loopcast.zoo.zoo import BinPromise, Block, SeriesKey, Zoo
+
+
+def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None = None) -> Zoo:
+    """Return the zoo of a panel: every situation at its end, each with all members that could be fitted.
+
+    Args:
+        panel: everything known.
+        spec: what is asked for.
+        rolling: `roll(panel, spec)` where it was made before (`Backtest.rolling`); else it is made here.
+
+    Raises:
+        DataError: no target value at all.
+        ModelError: every member failed.
+    """
+    rolling = roll(panel, spec) if rolling is None else rolling
+    learned = training_panel(panel, spec)
+    blocks: list[Block] = []
+    failures: list[Failure] = []
+    first_index = 0
+    for part, (_, _, ends) in zip(rolling, find_situations(learned, spec), strict=True):
+        block, failed = build_block(part, spec, ends, first_index=first_index)
+        blocks.append(block)
+        failures.extend(failed)
+        first_index += part.situation.steps
+    last = int(learned.last.max())
+    present = np.flatnonzero(np.isfinite(learned.y).any(axis=0))
+    return Zoo(
+        spec=spec,
+        target=panel.spec.target,
+        frequency=panel.spec.frequency,
+        seasonal_periods=seasonal_periods(panel.spec.frequency),
+        series=series_keys(panel),
+        blocks=tuple(blocks),
+        promise=make_promise(rolling, spec, bin_width(panel.spec.frequency)),
+        training_start=learned.local[int(present[0])].isoformat(),
+        training_end=learned.local[last].isoformat(),
+        training_length=last - int(present[0]) + 1,
+        importances=share_importances(blocks),
+        minimal_history=deepest_offsets(blocks),
+        failures=tuple(dict.fromkeys(failures)),
+    )
+
+
+def series_keys(panel: Panel) -> tuple[SeriesKey, ...]:
+    """Return each series' key values as text."""
+    columns = [panel.keys[name].astype(str) for name in panel.keys.columns]
+    return tuple(zip(*columns, strict=True)) if columns else ((),)
+
+
+def build_block(
+    rolling: Rolling, spec: ZooSpec, ends: IntArray, *, first_index: int
+) -> tuple[Block, tuple[Failure, ...]]:
+    """Return one situation's models, and the members that failed on the way."""
+    members, failed = fit_members(rolling.panel, spec, rolling.situation, ends, rolling.members)
+    kept = [rolling.members.index(member.name) for member in members]
+    forecasts = rolling.forecasts[..., kept]
+    weights, past = learn_weights(forecasts, rolling.targets, delay=known_delay(rolling))
+    errors = rolling.targets - combine(forecasts, past[:, :, None])
+    block = Block(
+        situation=rolling.situation,
+        series=rolling.series,
+        members=members,
+        weights=weights[:, None],
+        intervals=learn_intervals(errors, level=spec.level),
+        bounds=find_bounds(rolling.panel.y),
+        n_windows=rolling.origins.shape[1],
+        first_index=first_index,
+    )
+    return block, (*rolling.failures, *failed)
+
+
+def known_delay(rolling: Rolling) -> int:
+    """Return after how many windows all targets of a window are known."""
+    if rolling.origins.shape[1] < 2:
+        return 1
+    between = int((rolling.origins[:, 1] - rolling.origins[:, 0]).max())
+    return max(1, -(-rolling.situation.steps // between))
+
+
+def combine_past(rolling: Rolling) -> FloatArray:
+    """Return the combination's backtest forecasts, each weighted by what was known at its origin; (S, W, H)."""
+    _, past = learn_weights(rolling.forecasts, rolling.targets, delay=known_delay(rolling))
+    return combine(rolling.forecasts, past[:, :, None])
+
+
+def find_bounds(y: FloatArray) -> FloatArray:
+    """Return the lowest and highest forecast allowed, shape (S, 2): the range seen, widened by a quarter of it.
+
+    A series that was never negative stays so.
+    """
+    seen = np.isfinite(y).any(axis=1)
+    low = np.where(seen, np.where(np.isfinite(y), y, np.inf).min(axis=1), 0.0)
+    high = np.where(seen, np.where(np.isfinite(y), y, -np.inf).max(axis=1), 0.0)
+    margin = 0.25 * (high - low)
+    return np.stack([np.where(low >= 0, np.maximum(low - margin, 0.0), low - margin), high + margin], axis=1)
+
+
+def make_promise(rolling: Sequence[Rolling], spec: ZooSpec, width: int) -> tuple[BinPromise, ...]:
+    """Return the combination's out-of-sample errors over all steps and per bin of samples ahead."""
+    errors, inside, steps = [], [], []
+    for part in rolling:
+        error = part.targets - combine_past(part)
+        ends = learn_intervals(error, level=spec.level)
+        lower, upper = ends.around(np.zeros_like(error))
+        known = np.isfinite(error)
+        errors.append(error[known])
+        inside.append(((error >= lower) & (error <= upper))[known])
+        steps.append(np.broadcast_to(np.arange(part.situation.steps), error.shape)[known])
+    error, covered, step = np.concatenate(errors), np.concatenate(inside), np.concatenate(steps)
+    bins = [("all", np.ones(len(error), dtype=bool))]
+    bins += [(bin_name(int(b), width), step // width == b) for b in np.unique(step // width)]
+    return tuple(
+        BinPromise(
+            bin=name,
+            n=int(mask.sum()),
+            mae=float(np.abs(error[mask]).mean()),
+            rmse=float(np.sqrt((error[mask] ** 2).mean())),
+            coverage_pct=float(100.0 * covered[mask].mean()),
+        )
+        for name, mask in bins
+        if mask.any()
+    )
+
+
+def bin_name(number: int, width: int) -> str:
+    """Return the name of a bin of samples ahead.
+
+    Examples:
+        >>> bin_name(1, 24)
+        'S+25:S+48'
+    """
+    return f"S+{number * width + 1}:S+{(number + 1) * width}"
+
+
+def share_importances(blocks: Sequence[Block]) -> dict[str, float]:
+    """Return each variable's share in percent: the members' own, by their mean weights; largest first."""
+    total: dict[str, float] = {}
+    for block in blocks:
+        shares = block.weights.mean(axis=(0, 1)) * len(block.series)
+        for member, share in zip(block.members, shares, strict=True):
+            for variable, value in member.importances().items():
+                total[variable] = total.get(variable, 0.0) + float(share) * value
+    whole = sum(total.values())
+    ordered = sorted(total.items(), key=lambda item: (-item[1], item[0]))
+    return {variable: 100.0 * value / whole for variable, value in ordered}
+
+
+def deepest_offsets(blocks: Sequence[Block]) -> tuple[Offset, ...]:
+    """Return for each variable the oldest and newest step that any member looks at."""
+    found: dict[str, Offset] = {}
+    for offset in (offset for block in blocks for member in block.members for offset in member.offsets()):
+        known = found.get(offset.variable, offset)
+        found[offset.variable] = Offset(offset.variable, min(known.first, offset.first), max(known.last, offset.last))
+    return tuple(found.values())

@@ -1,0 +1,164 @@
+"""The linear member: one small ridge regression per series and step ahead, all solved at once.
+
+It corrects the seasonal profile by the direct features of `loopcast.zoo.features`; combining members is not its business.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from loopcast.errors import ModelError
+from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats, take_positions
+from loopcast.zoo.features import Design, Recipe, build_design, make_recipe
+from loopcast.zoo.members.base import (
+    Contributions,
+    FittedMember,
+    Json,
+    Member,
+    Offset,
+    Situation,
+    Term,
+    training_origins,
+)
+from loopcast.zoo.panel import Panel
+from loopcast.zoo.ridge import fit_ridge
+
+CELLS_AT_ONCE = 8_000_000
+FEWEST_ROWS = 12
+
+
+class Linear(Member):
+    """Direct regression; `parameters`: `half_life_origins` (origins after which a row counts
+    half; absent: all count the same).
+    """
+
+    kind = "linear"
+
+    def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedLinear":
+        """Return the regressions of all series and steps, fitted on the origins of the same situation."""
+        recipe = make_recipe(panel, situation, ends)
+        earliest = recipe.long
+        limit = int(np.max(ends, initial=0)) - earliest
+        if limit < FEWEST_ROWS * situation.stride:
+            found = f"{limit + earliest} steps of history"
+            raise ModelError(f"found {found}; a linear member needs {earliest + FEWEST_ROWS * situation.stride}")
+        origins = training_origins(ends, situation, limit=limit)
+        extended = panel.extend(situation.steps)
+        cells = origins.shape[1] * situation.steps * 48
+        chunk = max(1, CELLS_AT_ONCE // cells)
+        parts = [
+            self._fit_chunk(extended, recipe, origins, ends, np.arange(start, min(start + chunk, len(ends))))
+            for start in range(0, len(ends), chunk)
+        ]
+        arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
+        return FittedLinear(name=self.name, recipe=recipe, terms=parts[0][0], **arrays)
+
+    def _fit_chunk(
+        self, panel: Panel, recipe: Recipe, origins: IntArray, ends: IntArray, series: IntArray
+    ) -> tuple[tuple[Term, ...], dict[str, FloatArray]]:
+        part, origins, ends = panel.select(series), origins[series], ends[series]
+        design = build_design(part, origins, recipe)
+        positions = origins[:, :, None] + np.arange(1, recipe.steps + 1)
+        known = (positions <= ends[:, None, None]) & (origins >= recipe.long)[:, :, None]
+        target = np.where(known, take_positions(part.y, positions), np.nan) - design.base
+        target = np.swapaxes(target, 1, 2)
+        enough = np.isfinite(target).sum(axis=2, keepdims=True) >= FEWEST_ROWS
+        target = np.where(enough, target, np.nan)
+        batch = len(series) * recipe.steps
+        weights = self._weights(origins, recipe)
+        fit = fit_ridge(
+            np.swapaxes(design.values, 1, 2).reshape(batch, origins.shape[1], -1),
+            target.reshape(batch, -1),
+            np.broadcast_to(weights, target.shape).reshape(batch, -1),
+            pool=recipe.steps,
+        )
+        shape = (len(series), recipe.steps)
+        return design.terms, {
+            "center": fit.center.reshape(*shape, -1),
+            "coefficients": fit.coefficients.reshape(*shape, -1),
+            "intercept": fit.intercept.reshape(shape),
+            "weight": (np.abs(fit.coefficients) * fit.spread).reshape(*shape, -1),
+        }
+
+    def _weights(self, origins: IntArray, recipe: Recipe) -> FloatArray:
+        half_life = self.parameters.get("half_life_origins")
+        if half_life is None:
+            return np.ones((1, 1, origins.shape[1]))
+        age = np.arange(origins.shape[1], dtype=np.float64)[::-1]
+        return np.asarray(0.5 ** (age / float(half_life)))[None, None, :]
+
+
+class FittedLinear(FittedMember):
+    """See `Linear`. Arrays have the shape (series, steps, terms), the intercept (series, steps)."""
+
+    kind = "linear"
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        recipe: Recipe,
+        terms: tuple[Term, ...],
+        center: FloatArray,
+        coefficients: FloatArray,
+        intercept: FloatArray,
+        weight: FloatArray,
+    ) -> None:
+        """Keep what was learned."""
+        self.name, self.recipe, self.terms = name, recipe, terms
+        self.center, self.coefficients, self.intercept, self.weight = center, coefficients, intercept, weight
+
+    def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
+        """Return profile + intercept + the features' part."""
+        design = self._design(panel, origins)
+        part = np.einsum("sohk,shk->soh", self._centred(design), self.coefficients)
+        return np.asarray(design.base + self.intercept[:, None] + part)
+
+    def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
+        """Return the profile (with its own coefficient), the constant, and one term per feature."""
+        design = self._design(panel, origins)
+        values = self._centred(design) * self.coefficients[:, None]
+        values[..., 0] += design.base
+        constant = np.broadcast_to(self.intercept[:, None, :, None], (*values.shape[:3], 1))
+        terms = (*design.terms, Term("constant", ""))
+        return Contributions(terms=terms, values=np.concatenate([values, constant], axis=3))
+
+    def offsets(self) -> tuple[Offset, ...]:
+        """Return what the features look at."""
+        return self.recipe.offsets()
+
+    def importances(self) -> Mapping[str, float]:
+        """Return the shares of the absolute standardised coefficients; the profile's base counts for the target."""
+        total: dict[str, float] = {self.recipe.target: 1e-12}
+        for term, weight in zip(self.terms, self.weight.sum(axis=(0, 1)), strict=True):
+            total[term.variable] = total.get(term.variable, 0.0) + float(weight)
+        whole = sum(total.values())
+        return {variable: 100.0 * value / whole for variable, value in total.items()}
+
+    def to_document(self) -> Json:
+        """Return recipe and arrays."""
+        arrays: dict[str, Any] = {
+            name: as_floats(getattr(self, name)) for name in ("center", "coefficients", "intercept", "weight")
+        }
+        terms = [[term.name, term.variable] for term in self.terms]
+        return {"name": self.name, "recipe": asdict(self.recipe), "terms": terms, **arrays}
+
+    @classmethod
+    def from_document(cls, document: Json) -> "FittedLinear":
+        """Return the member that `to_document` wrote."""
+        raw = dict(document["recipe"])
+        for field in ("holidays", "known_ahead"):
+            raw[field] = tuple(raw[field])
+        raw["lagged"] = tuple((name, lead) for name, lead in raw["lagged"])
+        arrays = {name: from_floats(document[name]) for name in ("center", "coefficients", "intercept", "weight")}
+        terms = tuple(Term(name, variable) for name, variable in document["terms"])
+        return cls(name=document["name"], recipe=Recipe(**raw), terms=terms, **arrays)
+
+    def _design(self, panel: Panel, origins: IntArray) -> Design:
+        beyond = int(np.max(origins, initial=0)) + self.recipe.steps + 1 - len(panel.local)
+        return build_design(panel.extend(max(0, beyond)), origins, self.recipe)
+
+    def _centred(self, design: Design) -> FloatArray:
+        return np.nan_to_num(design.values - self.center[:, None], nan=0.0)

@@ -1,0 +1,44 @@
+"""Which kinds of member there are, by name. The one place that knows them all; nothing is imported before it is used.
+
+A member's own code does not belong here.
+"""
+
+from importlib import import_module
+
+from loopcast.errors import CallerError
+from loopcast.zoo.members.base import FittedMember, Json, Member
+from loopcast.zoo.spec import MemberSpec
+
+KINDS = {
+    "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
+    "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
+    "sktime": ("loopcast.zoo.members.sktime_member", "Sktime", "FittedSktime"),
+}
+
+
+def _load(kind: str, which: int) -> type:
+    if kind not in KINDS:
+        raise CallerError(f"found the member {kind!r}; expected one of {sorted(KINDS)}")
+    loaded: type = getattr(import_module(KINDS[kind][0]), KINDS[kind][which])
+    return loaded
+
+
+def make_member(spec: MemberSpec) -> Member:
+    """Return the member of a specification.
+
+    Raises:
+        CallerError: no such kind.
+    """
+    member: Member = _load(spec.name, 1)(spec.parameters, label=spec.label)
+    return member
+
+
+def member_to_document(member: FittedMember) -> Json:
+    """Return the fitted member as JSON values, with its kind."""
+    return {"kind": member.kind, "state": member.to_document()}
+
+
+def member_from_document(document: Json) -> FittedMember:
+    """Return the member that `member_to_document` wrote."""
+    cls: type[FittedMember] = _load(document["kind"], 2)
+    return cls.from_document(document["state"])

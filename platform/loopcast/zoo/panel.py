@@ -1,0 +1,165 @@
+"""The data as members see them: series times a regular grid, with gaps as NaN, and local wall-clock time.
+
+Reading versions and filling gaps do not belong here: a panel never invents a value.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from loopcast.dataops.frequency import is_sub_daily, local_time, regular_grid, step_ns
+from loopcast.dataops.table import TableSpec
+from loopcast.errors import DataError
+from loopcast.zoo.arrays import FloatArray, IntArray, last_present
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """One or many series on a common regular grid.
+
+    Args:
+        spec: the table's specification.
+        keys: one row per series with its series keys; no columns for a single series. Length S.
+        local: regular grid of the local wall-clock times at which the periods start, length T. An hour that the
+            clock skips is a missing value, of an hour that it repeats the first one counts.
+        y: target, shape (S, T), NaN = missing.
+        x: number predictors by name, each of shape (S, T).
+        ignored: predictors that no member uses, with the reason.
+    """
+
+    spec: TableSpec
+    keys: pd.DataFrame
+    local: pd.DatetimeIndex
+    y: FloatArray
+    x: Mapping[str, FloatArray]
+    ignored: Mapping[str, str]
+
+    @property
+    def known_ahead(self) -> tuple[str, ...]:
+        """Names of the predictors whose values are known for the whole horizon."""
+        return tuple(v.name for v in self.spec.predictors if v.known_ahead and v.name in self.x)
+
+    @property
+    def last(self) -> IntArray:
+        """Position of each series' last present target, shape (S,); -1 where there is none."""
+        return last_present(self.y)
+
+    def time_of_day(self, positions: IntArray) -> IntArray:
+        """Return the local minute of the day at positions; 0 for periods of a day or longer."""
+        if not is_sub_daily(self.spec.frequency):
+            return np.zeros(positions.shape, dtype=np.int64)
+        minutes = (self.local.hour * 60 + self.local.minute).to_numpy(dtype=np.int64)
+        return np.where(positions >= 0, minutes[np.clip(positions, 0, None)], -1)
+
+    def select(self, series: IntArray) -> "Panel":
+        """Return the panel of some series, in the order asked for."""
+        x = MappingProxyType({name: values[series] for name, values in self.x.items()})
+        keys = self.keys.iloc[series].reset_index(drop=True)
+        return replace(self, keys=keys, y=self.y[series], x=x)
+
+    def extend(self, periods: int) -> "Panel":
+        """Return the panel with `periods` more timestamps at the end, all values missing there."""
+        grid = regular_grid(self.local[0], self.spec.frequency, periods=len(self.local) + periods)
+        pad = ((0, 0), (0, periods))
+        x = {name: np.pad(values, pad, constant_values=np.nan) for name, values in self.x.items()}
+        y = np.pad(self.y, pad, constant_values=np.nan)
+        return replace(self, local=grid, y=y, x=MappingProxyType(x))
+
+    def cut(self, origins: IntArray) -> "Panel":
+        """Return the panel as it was known at each series' origin: later targets and predictors missing.
+
+        Predictors that are known ahead keep their values; those that ended before the last target, or ran on
+        after it, do so relative to the origin as well, so that the shape of the end is the same.
+
+        Args:
+            origins: position of the last known target, shape (S,).
+        """
+        time = np.arange(len(self.local))
+        y = np.where(time <= origins[:, None], self.y, np.nan)
+        x = dict(self.x)
+        for name in set(self.x) - set(self.known_ahead):
+            lead = last_present(self.x[name]) - self.last
+            x[name] = np.where(time <= (origins + np.minimum(lead, 0))[:, None], self.x[name], np.nan)
+        return replace(self, y=y, x=MappingProxyType(x))
+
+
+def local_starts(stored: pd.DatetimeIndex, spec: TableSpec) -> pd.DatetimeIndex:
+    """Return the local wall-clock time at which each stored period starts."""
+    return local_time(stored - marks_shift(spec), spec.time_zone)
+
+
+def marks_shift(spec: TableSpec) -> pd.Timedelta:
+    """Return by how much a stored timestamp lies after the start of its period."""
+    length = step_ns(spec.frequency)
+    if spec.timestamp_marks == "start" or length is None:
+        return pd.Timedelta(0)
+    return pd.Timedelta(length, unit="ns")
+
+
+def stored_timestamps(local: pd.DatetimeIndex, spec: TableSpec) -> pd.DatetimeIndex:
+    """Return local period starts as stored; NaT where the clock skips that time, the first of two repeated ones."""
+    if spec.time_zone is not None:
+        first = np.ones(len(local), dtype=bool)
+        zoned = local.tz_localize(spec.time_zone, ambiguous=first, nonexistent="NaT")
+        local = zoned.tz_convert("UTC").tz_localize(None)
+    return (local + marks_shift(spec)).as_unit("us")
+
+
+def panel_from_frame(frame: pd.DataFrame, spec: TableSpec) -> Panel:
+    """Return the panel of a dataset frame; rows that are not there become missing values.
+
+    Args:
+        frame: dataset frame: keys, timestamp, variables; unique keys, any order.
+        spec: the table's specification.
+
+    Raises:
+        DataError: no rows, a missing column, a timestamp off the grid or a key that occurs twice.
+    """
+    absent = [name for name in (*spec.keys, spec.target) if name not in frame.columns]
+    if absent or frame.empty:
+        raise DataError(
+            f"found {len(frame)} rows without {absent or 'any row'}; expected {list(spec.keys)} and {spec.target}"
+        )
+    stamps = local_starts(pd.DatetimeIndex(frame[spec.timestamp]).as_unit("us"), spec)
+    grid = regular_grid(stamps.min(), spec.frequency, end=stamps.max())
+    column = grid.get_indexer(stamps)
+    if (column < 0).any():
+        wrong = stamps[column < 0][0]
+        raise DataError(f"found the timestamp {wrong}; expected the grid of {spec.frequency} from {grid[0]}")
+    row, keys = number_series(frame, spec)
+    if frame.duplicated(list(spec.keys)).any():
+        raise DataError(f"found a key twice; expected unique {list(spec.keys)}")
+    cells = (row * len(grid) + column)[::-1]  # the first of a repeated local hour is written last and stays
+    shape = (len(keys), len(grid))
+    numbers = [v.name for v in spec.predictors if v.kind == "number" and v.name in frame.columns]
+    x = {name: scatter_values(frame[name], cells, shape) for name in numbers}
+    ignored = {v.name: "a category: no member uses text yet" for v in spec.predictors if v.kind == "category"}
+    return Panel(
+        spec=spec,
+        keys=keys,
+        local=grid,
+        y=scatter_values(frame[spec.target], cells, shape),
+        x=MappingProxyType(x),
+        ignored=MappingProxyType(ignored),
+    )
+
+
+def number_series(frame: pd.DataFrame, spec: TableSpec) -> tuple[IntArray, pd.DataFrame]:
+    """Return each row's series number and the sorted frame of series keys (S rows)."""
+    if not spec.series_keys:
+        return np.zeros(len(frame), dtype=np.int64), pd.DataFrame(index=pd.RangeIndex(1))
+    names = list(spec.series_keys)
+    groups = frame.groupby(names, sort=True, dropna=False)
+    keys = frame[names].drop_duplicates().sort_values(names).reset_index(drop=True)
+    return groups.ngroup().to_numpy(dtype=np.int64), keys
+
+
+def scatter_values(column: "pd.Series[float]", cells: IntArray, shape: tuple[int, int]) -> FloatArray:
+    """Return a column's values on the grid, shape (series, time); `cells` are those of the rows in reverse."""
+    values = np.full(shape[0] * shape[1], np.nan)
+    numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    values[cells] = np.where(np.isfinite(numbers), numbers, np.nan)[::-1]
+    return values.reshape(shape)
