@@ -59,16 +59,19 @@ def apply_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> pd.Da
         update: keys, the variables that were sent, and the operation.
         spec: names of the columns.
     """
-    upserts = update.frame[update.frame[OPERATION] != REMOVE]
-    positions = _positions(old, upserts, spec)
+    positions = _positions(old, update.frame, spec)
+    is_upsert = (update.frame[OPERATION] != REMOVE).to_numpy(dtype=bool)
+    upserts = update.frame[is_upsert]
     rows = {name: upserts[name].reset_index(drop=True) for name in (*spec.keys, *update.columns_sent)}
     for name in spec.variable_names:
         if name not in rows:
-            rows[name] = _take(old[name], positions)
+            rows[name] = _take(old[name], positions[is_upsert])
     changed = pd.DataFrame(rows, columns=[*spec.keys, *spec.variable_names])
-    untouched = old[_positions(update.frame, old, spec) < 0]
-    parts = [part for part in (untouched[changed.columns], changed) if len(part)] or [changed]
-    return pd.concat(parts, ignore_index=True).sort_values(list(spec.keys), ignore_index=True)
+    is_untouched = np.ones(len(old), dtype=bool)
+    is_untouched[positions[positions >= 0]] = False
+    parts = [part for part in (old.loc[is_untouched, changed.columns], changed) if len(part)] or [changed]
+    new = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    return new.sort_values(list(spec.keys), ignore_index=True)
 
 
 def _has_change(
@@ -95,11 +98,9 @@ def _positions(rows: pd.DataFrame, wanted: pd.DataFrame, spec: TableSpec) -> Pos
     """Return for each wanted row the position of the row with its keys, -1 where there is none."""
     if rows.empty or wanted.empty:
         return np.full(len(wanted), -1, dtype=np.intp)
-    return np.asarray(_key_index(rows, spec).get_indexer(_key_index(wanted, spec)), dtype=np.intp)
-
-
-def _key_index(frame: pd.DataFrame, spec: TableSpec) -> pd.Index:
-    """Return the rows' keys as an index."""
-    if not spec.series_keys:
-        return pd.DatetimeIndex(frame[spec.timestamp])
-    return pd.MultiIndex.from_frame(frame[list(spec.keys)])
+    both = pd.concat([rows[list(spec.keys)], wanted[list(spec.keys)]], ignore_index=True)
+    ids = np.zeros(len(both), dtype=np.int64)
+    for name in spec.keys:
+        codes, distinct = pd.factorize(both[name])
+        ids, _ = pd.factorize(ids * len(distinct) + codes)
+    return np.asarray(pd.Index(ids[: len(rows)]).get_indexer(pd.Index(ids[len(rows) :])), dtype=np.intp)

@@ -6,9 +6,11 @@ Here belong writing and reading the files. Not here: making one dataset of many 
 import io
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from loopcast.dataops.table import OPERATION, TableSpec
@@ -44,6 +46,7 @@ class PatchFiles:
         self._lake, self._folder, self._spec = lake, folder, spec
         self._cache: OrderedDict[str, Any] = OrderedDict()
         self._cached_bytes = 0
+        self._time_ranges: dict[str, tuple[datetime, datetime]] = {}
 
     def write(self, update: Update) -> str:
         """Write an update as a patch and return the file's digest."""
@@ -59,11 +62,18 @@ class PatchFiles:
             return self._cache[digest]
         content = self._lake.get(self.path(digest))
         try:
-            table = pq.ParquetFile(pa.BufferReader(content)).read()
+            table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise DamageError(f"{self.path(digest)} is damaged: {error}; restore the file from a copy") from error
         self._keep(digest, table)
         return table
+
+    def time_range(self, digest: str) -> tuple[datetime, datetime]:
+        """Return the first and the last timestamp of a patch."""
+        if digest not in self._time_ranges:
+            bounds = pc.min_max(self.read(digest)[self._spec.timestamp]).as_py()
+            self._time_ranges[digest] = (bounds["min"], bounds["max"])
+        return self._time_ranges[digest]
 
     def path(self, digest: str) -> str:
         """Return a patch's path in the lake."""

@@ -24,8 +24,9 @@ from loopcast.dataops.violations import Refusal
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.store.lake import Lake
 from loopcast.store.patches import PatchFiles, PatchRef
-from loopcast.store.reading import DatasetReader, Extent, Selection
+from loopcast.store.reading import DatasetReader, Extent
 from loopcast.store.records import from_iso, numbered, put_record, read_content, read_record, sha256, to_iso
+from loopcast.store.statements import Selection
 
 _KEY = re.compile(r"v(\d{8})")
 SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
@@ -183,6 +184,7 @@ class VersionStore:
         self._reader = DatasetReader(self._patches, spec=spec)
         self._claims: dict[int, Claim] = {}
         self._records: dict[int, VersionRecord] = {}
+        self._known_series: tuple[int, frozenset[tuple[str, ...]]] = (0, frozenset())
         self._highest_claim = 0
         self._highest_record = 0
 
@@ -377,17 +379,23 @@ class VersionStore:
         first, last = times.min().to_pydatetime(), times.max().to_pydatetime()
         return Extent(
             rows=parent.rows + counts.added,
-            series=parent.series + self._count_new_series(parent, new, refs[:-1]),
+            series=self._count_series(new, refs),
             first_timestamp=first if parent.first_timestamp is None else min(first, parent.first_timestamp),
             last_timestamp=last if parent.last_timestamp is None else max(last, parent.last_timestamp),
         )
 
-    def _count_new_series(self, parent: VersionRecord, new: pd.DataFrame, refs: Sequence[PatchRef]) -> int:
-        """Return how many of the rows' series the parent did not have."""
-        if not self._spec.series_keys:
-            return 1 - parent.series
-        series = new[list(self._spec.series_keys)].drop_duplicates()
-        return len(series) - (len(self._reader.read_series(refs, series)) if refs else 0)
+    def _count_series(self, new: pd.DataFrame, refs: Sequence[PatchRef]) -> int:
+        """Return how many series there are with some new rows, and remember them for the next version."""
+        names = list(self._spec.series_keys)
+        if not names:
+            return 1
+        before = refs[-2].number if len(refs) > 1 else 0
+        known_at, series = self._known_series
+        if known_at != before:
+            series = frozenset(self._reader.read_series(refs[:-1]))
+        series |= set(new[names].drop_duplicates().itertuples(index=False, name=None))
+        self._known_series = (refs[-1].number, series)
+        return len(series)
 
     def _newest_before(self, number: int, *, accepted: bool) -> VersionRecord | None:
         """Return the newest settled version below a number."""

@@ -1,0 +1,143 @@
+"""Verification: is everything in the store still what was written, and is nothing missing?
+
+Here belongs reading all of it again and naming every file that is damaged or gone. Not here: mending it.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from loopcast.dataops.digest import state_digest
+from loopcast.errors import DamageError, NotFoundError
+from loopcast.store.outputs import is_table, to_manifest
+from loopcast.store.records import read_content, read_record
+from loopcast.store.store import Store
+from loopcast.store.versions import VersionRecord, version_key
+
+_DIGEST = r"[0-9a-f]{64}"
+_BY_CONTENT = re.compile(rf"(?:uploads/({_DIGEST})|patches/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)")
+_IDEMPOTENCY = re.compile(rf"idempotency/{_DIGEST}\.json")
+_TABLE = re.compile(rf"[^/]+/[^/]+/({_DIGEST})\.parquet")
+_MANIFEST = re.compile(r"(?!refs/)[^/]+/[^/]+/\d{8}\.json")
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One file that is not what it should be.
+
+    Args:
+        file: its path in the lake.
+        problem: what is wrong with it.
+    """
+
+    file: str
+    problem: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What a verification found.
+
+    Args:
+        checked: how many files were read.
+        damages: what is wrong; empty is best.
+    """
+
+    checked: int
+    damages: tuple[Damage, ...]
+
+
+def verify(store: Store) -> VerifyReport:
+    """Return what is damaged or missing in a use case's store, having read all of it.
+
+    Checked are the digest of every file, the digest in every record, that the numbers are unbroken and every record
+    names the one before it, that every file a record names is there, and the state of the newest version, read whole.
+
+    Args:
+        store: the store; nothing that it keeps in memory is trusted.
+    """
+    fresh = Store.over(store.lake, use_case=store.use_case, spec=store.spec, code_version="")
+    paths = store.lake.list(store.use_case)
+    damages = [damage for path in paths for damage in _check(path, lambda path=path: _check_file(fresh, path))]
+    damages += _check_chain(fresh, set(paths))
+    if not damages:
+        damages += _check_state(fresh)
+    return VerifyReport(len(paths), tuple(dict.fromkeys(damages)))
+
+
+def _check(path: str, check: Callable[[], None]) -> Iterator[Damage]:
+    """Yield the damage that a check of one file meets."""
+    try:
+        check()
+    except (DamageError, NotFoundError) as error:
+        yield Damage(path, str(error))
+    except (KeyError, TypeError, ValueError) as error:
+        yield Damage(path, f"{path} is damaged: its fields are wrong ({error}); restore the file from a copy")
+
+
+def _check_file(store: Store, path: str) -> None:
+    """Raise DamageError where a file's content is not what its name or its record's digest says."""
+    name = path.removeprefix(f"{store.use_case}/")
+    table = _TABLE.fullmatch(name)
+    by_content = None if _IDEMPOTENCY.fullmatch(name) else _BY_CONTENT.fullmatch(name)
+    if by_content is not None:
+        read_content(store.lake, path, digest=next(group for group in by_content.groups() if group))
+    elif table is not None:
+        if not is_table(store.lake.get(path), digest=table[1]):
+            raise DamageError(f"{path} is damaged: its table does not have its digest; make the output again")
+    elif name.endswith(".json"):
+        record = read_record(store.lake, path)
+        if _MANIFEST.fullmatch(name):
+            manifest = to_manifest(record)
+            read_content(store.lake, manifest.file, digest=manifest.file_digest)
+    else:
+        raise DamageError(f"{path} does not belong here; move it out of the store")
+
+
+def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
+    """Yield what is missing or out of order among claims and version records."""
+    folder = store.use_case
+    claims = sorted(path for path in paths if path.startswith(f"{folder}/claims/"))
+    records = sorted(path for path in paths if path.startswith(f"{folder}/versions/"))
+    for kind, found, last in (("claims", claims, _last(claims)), ("versions", records, _last(records))):
+        wanted = [f"{folder}/{kind}/{version_key(number)}.json" for number in range(1, last + 1)]
+        yield from (Damage(path, f"{path} is missing; restore it from a copy") for path in wanted if path not in found)
+    previous: VersionRecord | None = None
+    for path in records:
+        try:
+            record = VersionRecord.from_dict(read_record(store.lake, path))
+        except (DamageError, KeyError, TypeError, ValueError):
+            previous = None
+            continue
+        if previous is not None and record.previous_digest != previous.digest:
+            yield Damage(path, f"{path} does not follow {previous.version}: the chain is broken")
+        yield from _check_named(record, folder=folder, paths=paths)
+        previous = record
+
+
+def _check_named(record: VersionRecord, *, folder: str, paths: set[str]) -> Iterator[Damage]:
+    """Yield the files that a version's record needs and that are not there."""
+    needed = [f"{folder}/claims/{record.version}.json", f"{folder}/uploads/{record.upload_digest}"]
+    if record.patch_digest is None:
+        needed.append(f"{folder}/quarantine/{record.version}.json")
+    else:
+        needed.append(f"{folder}/patches/{record.patch_digest}.parquet")
+    yield from (Damage(path, f"{path} is missing; {record.version} needs it") for path in needed if path not in paths)
+
+
+def _check_state(store: Store) -> Iterator[Damage]:
+    """Yield a damage where the newest version does not read back as the state it was recorded with."""
+    newest = store.versions.newest()
+    if newest is None:
+        return
+    frame = store.versions.read(newest.version)
+    found = (len(frame), state_digest(frame, store.spec))
+    if found != (newest.rows, newest.state_digest):
+        path = f"{store.use_case}/versions/{newest.version}.json"
+        problem = f"reads back with {found[0]} rows and the digest {found[1]}"
+        yield Damage(path, f"{newest.version} {problem}; expected {newest.rows} rows and {newest.state_digest}")
+
+
+def _last(paths: list[str]) -> int:
+    """Return the number of the last record in a sorted list of paths, 0 where there is none."""
+    return int(paths[-1][-13:-5]) if paths else 0
