@@ -1,0 +1,32 @@
+"""The command line: `loopcast`. It reads the store and starts runs; it computes nothing that an asset computes."""
+
+import sys
+
+import click
+
+from loopcast.cli.play import replay, serve
+from loopcast.cli.read import accuracy, forecast, show, verify, versions
+from loopcast.cli.write import update
+from loopcast.errors import LoopcastError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: loopcast versions interstate_traffic")
+def cli() -> None:
+    """The forecasting lifecycle that runs by itself, on Dagster.
+
+    Run in the folder that holds dagster.yaml. Folders can be set by LOOPCAST_HOME, LOOPCAST_USE_CASES, LOOPCAST_LAKE
+    and LOOPCAST_INBOX.
+    """
+
+
+for command in (update, versions, show, forecast, accuracy, replay, verify, serve):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one line and exit status 1."""
+    try:
+        cli(standalone_mode=True)
+    except LoopcastError as error:
+        click.echo(f"loopcast: {error}", err=True)
+        sys.exit(1)

@@ -1,0 +1,76 @@
+"""Commands that run for a while: replay a recorded history, serve the platform."""
+
+import signal
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+from tqdm import tqdm
+
+from loopcast.cli.options import json_option, use_case_argument
+from loopcast.cli.output import print_record, print_rows
+from loopcast.cli.read import open_use_case
+from loopcast.errors import LoopcastError
+from loopcast.loop.accuracy import read_accuracy
+from loopcast.loop.history import list_history
+from loopcast.loop.replay import plan_replay
+from loopcast.orchestration.runs import Runner, find_home, open_home
+from loopcast.orchestration.serve import Platform, pick_port
+from loopcast.orchestration.settings import read_settings
+from loopcast.store.versions import Upload
+
+
+@click.command(epilog="Example: loopcast replay interstate_traffic --updates 7")
+@use_case_argument
+@click.option("--updates", type=click.IntRange(min=1), default=None, help="Play only so many; default: all.")
+@json_option
+def replay(use_case: str, updates: int | None, as_json: bool) -> None:  # noqa: FBT001
+    """Play a recorded history through the very same assets, update by update.
+
+    What was played before is known by its idempotency key and not played again, so an interrupted replay goes on
+    where it stood.
+    """
+    project = open_use_case(use_case)
+    planned = plan_replay(project.use_case, folder=read_settings().use_cases / use_case)[:updates]
+    with open_home() as instance:
+        runner = Runner(project, instance)
+        for item in tqdm(planned, desc=f"Playing {use_case}", unit="version", disable=as_json):
+            upload = Upload(name=item.name, content=item.content, source="replay", actor="replay", reason=item.reason)
+            project.store.versions.claim(upload, now=datetime.now(UTC))
+            for turn, outcome in runner.turn_all():
+                if not outcome.success:
+                    raise LoopcastError(f"{turn.version} ({item.name}): {outcome.explanation}")
+            runner.follow()
+    print_rows(list_history(project), as_json=as_json, title=f"Versions of {use_case}")
+    if not as_json:
+        click.echo(f"Production accuracy of {use_case}:")
+        print_record(read_accuracy(project), as_json=False)
+
+
+@click.command(epilog="Example: loopcast serve --port 3000")
+@click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port of the UI; taken: the next free one.")
+def serve(port: int) -> None:
+    """Serve the Dagster UI and run the daemon until Ctrl-C or SIGTERM."""
+    stopping = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    free = pick_port(port)
+    if port not in (0, free):
+        click.echo(f"Port {port} is taken; using {free}.")
+    click.echo("Starting the platform ...")
+    with Platform(home=find_home(), port=free) as platform:
+        platform.wait_ready()
+        click.echo(f"\n  Dagster UI  {platform.url}\n  Inbox       {Path(read_settings().inbox)}/<use case>/\n\nCtrl-C ends it.")
+        while not stopping.is_set():
+            ended = platform.find_ended()
+            if ended:
+                raise LoopcastError(f"the {ended} has ended by itself; see {platform.logs / ended}.log")
+            time.sleep(0.2)
+        click.echo("Ending ...")

@@ -1,0 +1,41 @@
+"""Commands that bring something in: update."""
+
+import sys
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+
+import click
+
+from loopcast.cli.options import json_option, use_case_argument
+from loopcast.cli.output import print_record
+from loopcast.cli.read import open_use_case
+from loopcast.loop.history import describe_version
+from loopcast.loop.turns import list_turns
+from loopcast.orchestration.runs import Runner, open_home
+from loopcast.store.versions import Upload
+
+
+@click.command(epilog="Example: loopcast update interstate_traffic monday.csv --reason 'recount of October'")
+@use_case_argument
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--reason", default="", help="Why, kept with the version.")
+@click.option("--key", default=None, help="Idempotency key; default: source, file name and content.")
+@json_option
+def update(use_case: str, file: Path, reason: str, key: str | None, as_json: bool) -> None:  # noqa: FBT001
+    """Send an update and take it through the whole chain, in this process: no daemon is needed."""
+    project = open_use_case(use_case)
+    upload = Upload(
+        name=file.name, content=file.read_bytes(), source="cli", actor=getuser(), reason=reason, idempotency_key=key
+    )
+    with open_home() as instance:
+        claim = project.store.versions.claim(upload, now=datetime.now(UTC))
+        runner = Runner(project, instance)
+        for turn in list_turns(project):
+            outcome = runner.turn(turn)
+            if not outcome.success:
+                click.echo(f"loopcast: {turn.version}: {outcome.explanation}", err=True)
+        runner.follow()
+    told = describe_version(project, claim.version)
+    print_record({**told, "duplicate": claim.duplicate}, as_json=as_json)
+    sys.exit(0 if told["status"] == "accepted" else 1)

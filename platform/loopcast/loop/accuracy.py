@@ -1,0 +1,154 @@
+"""Production accuracy: forecasts of earlier versions against the actuals that a version brought.
+
+The measures are in `loopcast.reflection.accuracy`; here is which rows they are given.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from loopcast.dataops.table import OPERATION, UPSERT
+from loopcast.loop.production import FORECASTS, MEMBERS
+from loopcast.loop.project import Project
+from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
+from loopcast.schemas import forecast_schema, member_forecast_schema
+from loopcast.store.outputs import OutputManifest
+
+CELLS = "accuracy_cells"
+LOOK_BACK = 60
+
+
+@dataclass(frozen=True)
+class VersionAccuracy:
+    """The accuracy report of one version.
+
+    Args:
+        manifest: the scored cells as written, with the inputs they pin.
+        report: measures over all cells, per bin, and the cells.
+    """
+
+    manifest: OutputManifest
+    report: AccuracyReport
+
+
+def score_version(project: Project, version: str, *, now: datetime) -> VersionAccuracy:
+    """Return the accuracy of all earlier forecasts on the actuals that a version brought or corrected.
+
+    Raises:
+        NotFoundError: the version is not there.
+    """
+    store, actuals = project.store, read_actuals(project, version)
+    sources = find_forecasts(project, actuals, before=version)
+    forecasts = _read_tables(project, FORECASTS, sources)
+    members = _read_tables(project, MEMBERS, sources)
+    report = score_forecasts(forecasts, members, actuals, store.spec)
+    pins = {
+        "summary": report.summary,
+        "version": version,
+        "dataset": store.versions.record(version).state_digest,
+        "forecasts": {source: _digest_of(project, source) for source in sources},
+        "code_version": project.code_version,
+    }
+    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now)
+    return VersionAccuracy(manifest=manifest, report=report)
+
+
+def read_cells(project: Project, *, until: str, first: str = "", last_n: int = LOOK_BACK) -> pd.DataFrame:
+    """Return the scored cells of the reports of the newest versions, oldest first, with the column `report`.
+
+    A cell that a later report scores again, because its actual was corrected, is there once, as scored last.
+
+    Args:
+        project: the use case.
+        until: last version to look at.
+        first: first version to look at.
+        last_n: at most so many reports.
+    """
+    outputs = project.store.outputs
+    reports = [version for version in outputs.partitions(CELLS) if first <= version <= until][-last_n:]
+    frames = [outputs.read(CELLS, version).assign(report=version) for version in reports]
+    frames = [frame for frame in frames if len(frame)]
+    if not frames:
+        return pd.DataFrame(columns=["forecast_version", "timestamp", "bin", "error", "report"])
+    cells = pd.concat(frames, ignore_index=True)
+    identity = [*project.store.spec.series_keys, "forecast_version", "timestamp"]
+    return cells.drop_duplicates(identity, keep="last").reset_index(drop=True)
+
+
+def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
+    """Return the mean absolute error of each report: `version`, `who`, `mae`; the forecast and every seasonal naive."""
+    outputs = project.store.outputs
+    reports = [version for version in outputs.partitions(CELLS) if version <= until][-LOOK_BACK:]
+    rows = []
+    for version in reports:
+        manifest = outputs.manifest(CELLS, version)
+        summary = manifest.pins["summary"] if manifest else {}
+        rows += [
+            {"version": version, "who": name.removeprefix("mae_") if name != "mae" else "forecast", "mae": value}
+            for name, value in summary.items()
+            if name == "mae" or name.startswith("mae_")
+        ]
+    return pd.DataFrame(rows, columns=["version", "who", "mae"])
+
+
+def read_accuracy(project: Project, *, first: str | None = None, last: str | None = None) -> dict[str, Any]:
+    """Return the production accuracy over the reports of some versions.
+
+    Args:
+        project: the use case.
+        first: first report; default the first there is.
+        last: last report; default the newest.
+    """
+    newest = project.store.versions.newest()
+    until = last or (newest.version if newest else "")
+    cells = read_cells(project, until=until, first=first or "", last_n=10_000)
+    told = {"use_case": project.name, "from": first or (cells["report"].min() if len(cells) else None), "to": until}
+    if cells.empty:
+        return {**told, "n": 0, "why": "no forecast has met its actuals yet"}
+    members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
+    spec = project.store.spec
+    actuals = cells.rename(columns={"timestamp": spec.timestamp, "actual": spec.target})[[*spec.keys, spec.target]]
+    forecasts = cells.drop(columns=["actual", "error", "report"])
+    report = score_forecasts(forecasts, members, actuals.drop_duplicates(list(spec.keys), keep="last"), spec)
+    return {**told, **{name: value for name, value in report.summary.items() if name != "n_unscored"}}
+
+
+def read_actuals(project: Project, version: str) -> pd.DataFrame:
+    """Return the target values that a version brought or corrected: keys and target, missing ones left out."""
+    versions, spec = project.store.versions, project.store.spec
+    columns = [*spec.keys, spec.target]
+    patch = versions.patch(version)
+    if spec.target not in patch.columns:
+        return pd.DataFrame(columns=columns)
+    news = patch[(patch[OPERATION] == UPSERT) & patch[spec.target].notna()]
+    return news[columns].reset_index(drop=True)
+
+
+def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> list[str]:
+    """Return the versions before one whose forecasts cover any of the actuals' time, oldest first."""
+    outputs, spec = project.store.outputs, project.store.spec
+    if actuals.empty:
+        return []
+    first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
+    found = []
+    for version in outputs.partitions(FORECASTS):
+        manifest = outputs.manifest(FORECASTS, version) if version < before else None
+        if manifest and manifest.pins["covers_to"] >= first and manifest.pins["covers_from"] <= last:
+            found.append(version)
+    return found
+
+
+def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFrame:
+    """Return a table's rows of some versions, with the column `forecast_version`; no versions: no rows, all columns."""
+    keys = project.store.spec.series_keys
+    schema = forecast_schema(keys) if table == FORECASTS else member_forecast_schema(keys)
+    nothing = pd.DataFrame({name: pd.Series(dtype=str(dtype)) for name, dtype in schema.dtypes.items()})
+    frames = [project.store.outputs.read(table, version).assign(forecast_version=version) for version in versions]
+    return pd.concat(frames, ignore_index=True) if frames else nothing.assign(forecast_version=pd.Series(dtype="str"))
+
+
+def _digest_of(project: Project, version: str) -> str:
+    manifest = project.store.outputs.manifest(FORECASTS, version)
+    return manifest.digest if manifest else ""

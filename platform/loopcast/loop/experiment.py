@@ -1,0 +1,174 @@
+"""Experimentation: a build request becomes a leaderboard and, past the gate, a zoo; a release puts it in force.
+
+Backtests, ranking and building are the domain's; here is what is read, written and referred to.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from loopcast.dataops.frequency import Horizon
+from loopcast.experimentation.backtest import Backtest, backtest
+from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
+from loopcast.loop.forces import (
+    BuildRequest,
+    ZooInForce,
+    ZooRequest,
+    find_build,
+    find_zoo,
+    open_zoo,
+    put_in_force,
+)
+from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
+from loopcast.loop.project import Project
+from loopcast.store.outputs import OutputManifest
+from loopcast.use_case.model import UseCase
+from loopcast.zoo.build import build_zoo
+from loopcast.zoo.document import zoo_from_document, zoo_to_document
+from loopcast.zoo.panel import Panel, panel_from_frame
+from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
+from loopcast.zoo.zoo import Zoo
+
+LEADERBOARDS, BACKTESTS = "leaderboards", "backtests"
+NAIVE = "seasonal_naive"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What came out of a build.
+
+    Args:
+        request: who asked for it and why.
+        leaderboard: the members and their combination, best first.
+        failures: members that could not be fitted: `member`, `reason`.
+        gate: whether the result may become a zoo.
+        zoo: the zoo that was opened; None where the gate was not passed.
+        manifest: the leaderboard as written, with the inputs it pins.
+    """
+
+    request: BuildRequest
+    leaderboard: pd.DataFrame
+    failures: pd.DataFrame
+    gate: GateResult
+    zoo: ZooRequest | None
+    manifest: OutputManifest
+
+
+@dataclass(frozen=True)
+class ReleasedZoo:
+    """A zoo that is in force.
+
+    Args:
+        request: the build it comes from.
+        in_force: from which version on.
+        zoo: the models.
+    """
+
+    request: ZooRequest
+    in_force: ZooInForce
+    zoo: Zoo
+
+
+def make_zoo_spec(use_case: UseCase) -> ZooSpec:
+    """Return what a use case asks of its zoo; seasonal naives are always among the members."""
+    policies = use_case.policies
+    members: list[MemberSpec] = []
+    for choice in policies.members:
+        if choice.name != NAIVE or choice.parameters:
+            members.append(MemberSpec(choice.name, dict(choice.parameters), choice.label))
+    naives = [member for member in default_members(use_case.frequency) if member.name == NAIVE]
+    return ZooSpec(
+        horizon=Horizon.parse(str(use_case.horizon)),
+        members=(*naives, *members),
+        level=policies.level,
+        holidays=policies.holidays,
+        n_windows=policies.n_windows,
+    )
+
+
+def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment:
+    """Return the experiment of a build, with its tables written and its zoo opened where the gate is passed.
+
+    Raises:
+        NotFoundError: nobody asked for that build.
+        ModelError: every member failed.
+    """
+    request = find_build(project, build)
+    store, spec = project.store, make_zoo_spec(project.use_case)
+    panel = panel_from_frame(store.versions.read(request.version), store.spec)
+    tested = backtest(panel, spec)
+    leaderboard = rank_members(tested)
+    gate = passes_gate(leaderboard)
+    digest = _write_zoo(project, panel, spec, tested) if gate.passed else None
+    pins = {
+        "version": request.version,
+        "dataset": store.versions.record(request.version).state_digest,
+        "configuration": spec.to_document(),
+        "code_version": project.code_version,
+        "zoo_digest": digest,
+    }
+    store.outputs.write(BACKTESTS, build, tested.cells, pins=pins, now=now)
+    manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now)
+    zoo = open_zoo(project, request, now=now) if gate.passed else None
+    failures = pd.DataFrame([asdict(failure) for failure in tested.failures], columns=["member", "reason"])
+    return Experiment(request, leaderboard, failures, gate, zoo, manifest)
+
+
+def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
+    """Put the zoo of an experiment in force and return it.
+
+    It is in force from the newest version on where that has no forecast yet, else from the next version on: what an
+    earlier zoo has forecast stays as it was.
+
+    Raises:
+        NotFoundError: no experiment released that zoo.
+    """
+    request = find_zoo(project, zoo)
+    manifest = project.store.outputs.manifest(LEADERBOARDS, request.build)
+    digest = str(manifest.pins["zoo_digest"]) if manifest else ""
+    document = project.store.outputs.read_document(ZOO_DOCUMENTS, digest)
+    in_force = put_in_force(project, zoo, digest=digest, from_version=_first_version(project, request), now=now)
+    return ReleasedZoo(request, in_force, zoo_from_document(document))
+
+
+def _write_zoo(project: Project, panel: Panel, spec: ZooSpec, tested: Backtest) -> str:
+    zoo = build_zoo(panel, spec, rolling=tested.rolling)
+    return project.store.outputs.write_document(ZOO_DOCUMENTS, zoo_to_document(zoo))
+
+
+def _first_version(project: Project, request: ZooRequest) -> str:
+    newest = project.store.versions.newest()
+    version = newest.version if newest else request.version
+    has_forecast = project.store.outputs.manifest(FORECASTS, version) is not None
+    return project.store.versions.next_key() if has_forecast else version
+
+
+def describe_weights(zoo: Zoo) -> pd.DataFrame:
+    """Return each member's mean weight over series and situations, percent: `member`, `weight_pct`."""
+    rows = [
+        {"member": member.name, "weight_pct": 100.0 * float(block.weights[..., number].mean())}
+        for block in zoo.blocks
+        for number, member in enumerate(block.members)
+    ]
+    table = pd.DataFrame(rows).groupby("member", as_index=False)["weight_pct"].mean()
+    return table.sort_values("weight_pct", ascending=False, ignore_index=True)
+
+
+def describe_promise(zoo: Zoo) -> pd.DataFrame:
+    """Return the zoo's own out-of-sample errors per bin: what production may expect."""
+    return pd.DataFrame([asdict(row) for row in zoo.promise])
+
+
+def describe_history(zoo: Zoo) -> pd.DataFrame:
+    """Return the steps before the origin that each variable is needed at: `variable`, `first`, `last`."""
+    return pd.DataFrame([asdict(offset) for offset in zoo.minimal_history])
+
+
+def describe_importances(zoo: Zoo) -> pd.DataFrame:
+    """Return each variable's share in percent, largest first; the calendar stands beside the variables."""
+    rows: list[dict[str, Any]] = [
+        {"variable": name or "(calendar)", "importance_pct": share} for name, share in zoo.importances.items()
+    ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,134 @@
+"""Which zoo is in force for which version, which builds are asked for, which zoos are released: the references.
+
+Everything here is append-only; building and predicting are in the sibling modules.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from loopcast.errors import NotFoundError
+from loopcast.loop.project import Project
+
+BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
+
+
+@dataclass(frozen=True)
+class BuildRequest:
+    """A build that reflection has opened.
+
+    Args:
+        build: its key, `b0001` onwards.
+        version: the dataset version it is built on.
+        rule: the rule that asked for it.
+        reason: why, in words.
+    """
+
+    build: str
+    version: str
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ZooRequest:
+    """A zoo whose experiment has passed the gate.
+
+    Args:
+        zoo: its key, `z0001` onwards.
+        build: the experiment it comes from.
+        version: the dataset version it is built on.
+    """
+
+    zoo: str
+    build: str
+    version: str
+
+
+@dataclass(frozen=True)
+class ZooInForce:
+    """A zoo and the version from which on it forecasts.
+
+    Args:
+        zoo: its key.
+        digest: its document.
+        from_version: first version it is in force for.
+    """
+
+    zoo: str
+    digest: str
+    from_version: str
+
+
+def list_builds(project: Project) -> list[BuildRequest]:
+    """Return all builds asked for, oldest first."""
+    history = project.store.references.history(BUILDS)
+    return [BuildRequest(build=f"b{entry.number:04d}", **entry.value) for entry in history]
+
+
+def open_build(project: Project, *, version: str, rule: str, reason: str, now: datetime) -> BuildRequest:
+    """Ask for a build on a version and return the request with its key."""
+    value = {"version": version, "rule": rule, "reason": reason}
+    entry = project.store.references.append(BUILDS, value, now=now)
+    return BuildRequest(build=f"b{entry.number:04d}", **value)
+
+
+def find_build(project: Project, build: str) -> BuildRequest:
+    """Return the request behind a build key.
+
+    Raises:
+        NotFoundError: nobody asked for that build.
+    """
+    for request in list_builds(project):
+        if request.build == build:
+            return request
+    raise NotFoundError(
+        f"found no request for build {build!r}; builds are opened by `reflection`, which also adds their key"
+    )
+
+
+def list_zoos(project: Project) -> list[ZooRequest]:
+    """Return all zoos whose experiment has passed, oldest first."""
+    history = project.store.references.history(ZOOS)
+    return [ZooRequest(zoo=f"z{entry.number:04d}", **entry.value) for entry in history]
+
+
+def open_zoo(project: Project, request: BuildRequest, *, now: datetime) -> ZooRequest:
+    """Return the zoo of a build, opening it where the build has none yet."""
+    for known in list_zoos(project):
+        if known.build == request.build:
+            return known
+    value = {"build": request.build, "version": request.version}
+    entry = project.store.references.append(ZOOS, value, now=now)
+    return ZooRequest(zoo=f"z{entry.number:04d}", **value)
+
+
+def find_zoo(project: Project, zoo: str) -> ZooRequest:
+    """Return the request behind a zoo key.
+
+    Raises:
+        NotFoundError: no experiment released that zoo.
+    """
+    for request in list_zoos(project):
+        if request.zoo == zoo:
+            return request
+    raise NotFoundError(f"found no zoo {zoo!r}; a zoo's key is added when its experiment has passed the gate")
+
+
+def put_in_force(project: Project, zoo: str, *, digest: str, from_version: str, now: datetime) -> ZooInForce:
+    """Return the entry that puts a zoo in force, writing it where this very zoo was never put in force."""
+    for known in list_in_force(project):
+        if (known.zoo, known.digest) == (zoo, digest):
+            return known
+    value = {"zoo": zoo, "digest": digest, "from_version": from_version}
+    project.store.references.append(IN_FORCE, value, now=now)
+    return ZooInForce(**value)
+
+
+def list_in_force(project: Project) -> list[ZooInForce]:
+    """Return which zoos were put in force, oldest first."""
+    return [ZooInForce(**entry.value) for entry in project.store.references.history(IN_FORCE)]
+
+
+def zoo_for_version(project: Project, version: str) -> ZooInForce | None:
+    """Return the zoo in force for a version: the latest put in force from that version or an earlier one on."""
+    return next((entry for entry in reversed(list_in_force(project)) if entry.from_version <= version), None)

@@ -1,0 +1,80 @@
+"""Versions with what became of them: one row per version for tables and programs.
+
+Everything is read from the store; nothing is computed but the joining.
+"""
+
+from typing import Any
+
+from loopcast.errors import NotFoundError
+from loopcast.loop.accuracy import CELLS
+from loopcast.loop.production import FORECASTS
+from loopcast.loop.project import Project
+from loopcast.loop.reflect import list_decisions
+
+NAIVE = "mae_seasonal_naive"
+
+
+def newest_version(project: Project) -> str:
+    """Return the key of the newest accepted version.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    newest = project.store.versions.newest()
+    if newest is None:
+        raise NotFoundError(f"{project.name} has no version yet; send one with `loopcast update {project.name} FILE`")
+    return newest.version
+
+
+def list_history(project: Project, *, last: int | None = None) -> list[dict[str, Any]]:
+    """Return one row per version, oldest first.
+
+    Args:
+        project: the use case.
+        last: only the newest so many.
+    """
+    keys = project.store.versions.claims()
+    actions = _latest_actions(project)
+    return [describe_version(project, key, actions=actions) for key in (keys[-last:] if last else keys)]
+
+
+def describe_version(project: Project, version: str, *, actions: dict[str, str] | None = None) -> dict[str, Any]:
+    """Return a version's row: status, rows, what the update did, zoo, action, errors.
+
+    Args:
+        project: the use case.
+        version: its key.
+        actions: what was decided after each version; read from the store where not given.
+    """
+    try:
+        record = project.store.versions.record(version)
+    except NotFoundError:
+        return {"version": version, "status": "waiting"}
+    forecast = project.store.outputs.manifest(FORECASTS, version)
+    scored = project.store.outputs.manifest(CELLS, version)
+    summary = scored.pins["summary"] if scored else {}
+    naives = [value for name, value in summary.items() if name.startswith(NAIVE)]
+    known = _latest_actions(project) if actions is None else actions
+    return {
+        "version": version,
+        "status": record.status,
+        "rows": record.rows,
+        "added": record.added,
+        "corrected": record.corrected,
+        "removed": record.removed,
+        "until": str(record.last_timestamp) if record.last_timestamp else None,
+        "zoo": forecast.pins["zoo"] if forecast else None,
+        "action": known.get(version),
+        "forecast_error": summary.get("mae"),
+        "naive_error": min(naives) if naives else None,
+        "forecast_digest": forecast.digest[:12] if forecast else None,
+    }
+
+
+def _latest_actions(project: Project) -> dict[str, str]:
+    rows = list_decisions(project).to_dict("records")
+    return {row["version"]: f"{row['action']} ({row['rule']})" if row["action"] == "keep" else _opened(row) for row in rows}
+
+
+def _opened(row: dict[str, Any]) -> str:
+    return f"{row['action']} {row['build']} ({row['rule']})"

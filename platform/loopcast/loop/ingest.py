@@ -1,0 +1,94 @@
+"""From a file in the inbox to a claimed version: taking updates in, once each and in order.
+
+What is in the bytes is judged later, when the version is settled (`loopcast.store.versions`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatch
+from pathlib import Path
+
+from loopcast.errors import CallerError
+from loopcast.loop.project import Project
+from loopcast.store.versions import Claim, Upload
+
+TAKEN = "taken"
+UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")
+SETTLE_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class InboxItem:
+    """A file that waits in the inbox."""
+
+    path: Path
+    modified_at: float
+
+
+def list_inbox(project: Project, *, now: datetime, settle_seconds: float = SETTLE_SECONDS) -> list[InboxItem]:
+    """Return the files that wait in the inbox, oldest first.
+
+    Hidden files, files that look unfinished and files changed within the last second are left for later: whoever
+    writes them may not be done. Best is to write elsewhere and rename.
+
+    Args:
+        project: the use case.
+        now: aware time.
+        settle_seconds: how long a file must have been left alone, in seconds.
+    """
+    pattern = project.use_case.source.pattern
+    items = []
+    for path in project.inbox.iterdir():
+        if path.name.startswith(".") or path.name.endswith(UNFINISHED) or not fnmatch(path.name, pattern):
+            continue
+        if path.is_file() and now.timestamp() - (modified_at := path.stat().st_mtime) >= settle_seconds:
+            items.append(InboxItem(path=path, modified_at=modified_at))
+    return sorted(items, key=lambda item: (item.modified_at, item.path.name))
+
+
+def take_item(project: Project, item: InboxItem, *, now: datetime, expected: str | None = None) -> Claim:
+    """Claim a version for one inbox file and move the file to `taken/`.
+
+    The claim is durable before the file is moved: after a crash in between, the same file is met again, is known by
+    its idempotency key, and gets the same version.
+
+    Raises:
+        CallerError: `expected` is not the next version key.
+    """
+    upload = Upload(
+        name=item.path.name, content=item.path.read_bytes(), source=f"inbox:{project.name}", actor="inbox",
+    )
+    claim = project.store.versions.claim(upload, now=now, expected=expected)
+    _move_taken(item.path, claim=claim)
+    return claim
+
+
+def take_inbox(project: Project, *, now: datetime) -> list[Claim]:
+    """Claim a version for every file that waits, oldest first."""
+    return [take_item(project, item, now=now) for item in list_inbox(project, now=now)]
+
+
+def claim_for_key(project: Project, version: str, *, now: datetime) -> Claim:
+    """Return the claim behind a version key; a key added by hand takes the oldest file of the inbox.
+
+    Raises:
+        CallerError: the key has no claim and either is not the next one or there is nothing to ingest.
+    """
+    versions = project.store.versions
+    if version in versions.claims():
+        return versions.claim_of(version)
+    if version != versions.next_key():
+        raise CallerError(f"found the version key {version}; expected {versions.next_key()}, the next one")
+    waiting = list_inbox(project, now=now, settle_seconds=0.0)
+    if not waiting:
+        raise CallerError(
+            f"nothing to ingest for {version}: {project.inbox} holds no file. Put an update there and run this again"
+        )
+    return take_item(project, waiting[0], now=now, expected=version)
+
+
+def _move_taken(path: Path, *, claim: Claim) -> None:
+    folder = path.parent / TAKEN
+    folder.mkdir(exist_ok=True)
+    label = f"{claim.version}-again" if claim.duplicate else claim.version
+    path.replace(folder / f"{label}-{path.name}")

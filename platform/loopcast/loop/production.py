@@ -1,0 +1,104 @@
+"""Production: a version and the zoo in force for it become a forecast.
+
+Building zoos is in `loopcast.loop.experiment`, judging forecasts in `loopcast.loop.accuracy`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+import pandas as pd
+
+from loopcast.loop.forces import list_in_force, zoo_for_version
+from loopcast.loop.project import Project
+from loopcast.store.outputs import OutputManifest
+from loopcast.zoo.document import zoo_from_document
+from loopcast.zoo.panel import panel_from_frame
+from loopcast.zoo.predict import Prediction, predict
+
+FORECASTS, MEMBERS, ZOO_DOCUMENTS = "forecasts", "member_forecasts", "zoos"
+
+
+class ZooChoice(Enum):
+    """Which zoo forecasts a version: the one its earlier forecast pins (else the one in force), or the newest."""
+
+    PINNED = "pinned"
+    CURRENT = "current"
+
+
+
+@dataclass(frozen=True)
+class VersionForecast:
+    """The forecast of one version.
+
+    Args:
+        manifest: what was written, with the inputs it pins.
+        prediction: the tables.
+        zoo: key of the zoo used.
+        digest: document of the zoo used.
+        history: the last target values before the forecast: series keys, `timestamp`, `value`.
+        ignored: predictors that no member uses, with the reason.
+    """
+
+    manifest: OutputManifest
+    prediction: Prediction
+    zoo: str
+    digest: str
+    history: pd.DataFrame
+    ignored: Mapping[str, str]
+
+
+def forecast_version(
+    project: Project, version: str, *, now: datetime, choice: ZooChoice = ZooChoice.PINNED
+) -> VersionForecast | None:
+    """Return the forecast of a version, written to the store; None while no zoo is in force for it.
+
+    The zoo is the one pinned in the version's earlier forecast, else the one in force for the version; with
+    `ZooChoice.CURRENT` the newest one in force.
+
+    Raises:
+        NotFoundError: the version is not there.
+        DataError: the version was refused, or lacks history that the zoo needs.
+    """
+    chosen = _choose_zoo(project, version, choice=choice)
+    if chosen is None:
+        return None
+    zoo, digest = chosen
+    store, record = project.store, project.store.versions.record(version)
+    frame = store.versions.read(version)
+    panel = panel_from_frame(frame, store.spec)
+    prediction = predict(zoo_from_document(store.outputs.read_document(ZOO_DOCUMENTS, digest)), panel)
+    forecasts = prediction.forecasts
+    pins = {
+        "version": version,
+        "dataset": record.state_digest,
+        "zoo": zoo,
+        "zoo_digest": digest,
+        "code_version": project.code_version,
+        "covers_from": str(forecasts["timestamp"].min()),
+        "covers_to": str(forecasts["timestamp"].max()),
+        "situations_unmet": list(prediction.situations_unmet),
+    }
+    store.outputs.write(MEMBERS, version, prediction.members, pins=pins, now=now)
+    manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now)
+    history = _last_values(frame, project, steps=7 * len(forecasts))
+    return VersionForecast(manifest, prediction, zoo, digest, history, panel.ignored)
+
+
+def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[str, str] | None:
+    """Return key and digest of the zoo to use, or None."""
+    if choice is ZooChoice.CURRENT:
+        entries = list_in_force(project)
+        return (entries[-1].zoo, entries[-1].digest) if entries else None
+    earlier = project.store.outputs.manifest(FORECASTS, version)
+    if earlier is not None:
+        return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])
+    entry = zoo_for_version(project, version)
+    return (entry.zoo, entry.digest) if entry else None
+
+
+def _last_values(frame: pd.DataFrame, project: Project, *, steps: int) -> pd.DataFrame:
+    spec = project.store.spec
+    named = frame.rename(columns={spec.timestamp: "timestamp", spec.target: "value"})
+    return named[[*spec.series_keys, "timestamp", "value"]].tail(steps)

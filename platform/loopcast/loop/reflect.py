@@ -1,0 +1,141 @@
+"""Reflection: the evidence of the newest version, the decision, and the build it opens.
+
+The rules are in `loopcast.reflection.decision`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import pandas as pd
+
+from loopcast.errors import CallerError
+from loopcast.loop.accuracy import read_cells
+from loopcast.loop.forces import BuildRequest, list_builds, open_build, zoo_for_version
+from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
+from loopcast.loop.project import Project
+from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
+from loopcast.store.versions import VersionRecord
+from loopcast.zoo.document import zoo_from_document
+from loopcast.zoo.zoo import Zoo
+
+DECISIONS = "decisions"
+
+
+@dataclass(frozen=True)
+class Reflection:
+    """A decision and what it led to.
+
+    Args:
+        version: the version it was taken after.
+        decision: action, rule, reason, evidence.
+        build: the build it opened, or None.
+    """
+
+    version: str
+    decision: Decision
+    build: BuildRequest | None
+
+
+def reflect(project: Project, *, now: datetime) -> Reflection:
+    """Return the decision after the newest version, recorded, with the build it opened.
+
+    Asked again for the same version, it returns the decision that is there: a decision is taken once per version.
+
+    Raises:
+        CallerError: there is no version yet.
+    """
+    newest = project.store.versions.newest()
+    if newest is None:
+        raise CallerError(f"nothing to reflect on: {project.name} has no version yet; send an update first")
+    known = project.store.references.current(DECISIONS)
+    evidence = _gather(project, newest)
+    decision = decide(evidence, make_policy(project))
+    opens = decision.action != "keep"
+    if known and known.value["version"] == newest.version and (known.value["build"] or not opens):
+        return _recall(project, known.value)
+    build = _open(project, newest.version, decision, now=now) if opens else None
+    value = {
+        "version": newest.version,
+        "action": decision.action,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "evidence": decision.evidence,
+        "build": build.build if build else None,
+    }
+    project.store.references.append(DECISIONS, value, now=now)
+    return Reflection(newest.version, decision, build)
+
+
+def list_decisions(project: Project) -> pd.DataFrame:
+    """Return all decisions, oldest first: `version`, `action`, `rule`, `reason`, `build`, `at`."""
+    columns = ["version", "action", "rule", "reason", "build"]
+    entries = project.store.references.history(DECISIONS)
+    rows = [{**{name: entry.value[name] for name in columns}, "at": entry.at} for entry in entries]
+    return pd.DataFrame(rows, columns=[*columns, "at"])
+
+
+def make_policy(project: Project) -> RebuildPolicy:
+    """Return the rebuild policy of a use case."""
+    rebuild = project.use_case.policies.rebuild
+    return RebuildPolicy(
+        max_age_days=pd.Timedelta(rebuild.max_age) / pd.Timedelta("1D"),
+        tolerance_pct=rebuild.tolerance_pct,
+        window=rebuild.window,
+        min_versions_between=rebuild.rest,
+    )
+
+
+def _open(project: Project, version: str, decision: Decision, *, now: datetime) -> BuildRequest:
+    """Return the build that a decision asks for; one opened before a crash, for the same version, is taken up."""
+    for request in list_builds(project):
+        if request.version == version:
+            return request
+    return open_build(project, version=version, rule=decision.rule, reason=decision.reason, now=now)
+
+
+def _gather(project: Project, newest: VersionRecord) -> Evidence:
+    """Return what is known after the newest version."""
+    in_force = zoo_for_version(project, newest.version)
+    since = _versions_since_build(project, newest.version)
+    if in_force is None:
+        return Evidence(has_zoo=False, versions_since_build=since)
+    zoo = zoo_from_document(project.store.outputs.read_document(ZOO_DOCUMENTS, in_force.digest))
+    cells = read_cells(project, until=newest.version)
+    trailing = compare_with_promise(cells, zoo.promise, make_policy(project), since=in_force.from_version)
+    return Evidence(
+        has_zoo=True,
+        versions_since_build=since,
+        age_days=_age_days(project, zoo, newest),
+        production_mae=trailing.production_mae,
+        promised_mae=trailing.promised_mae,
+        scored_versions=trailing.scored_versions,
+        situations_unmet=_situations_unmet(project, newest.version),
+    )
+
+
+def _versions_since_build(project: Project, version: str) -> int:
+    """Return how many versions came after the newest build's; 0 where none was asked for."""
+    builds = list_builds(project)
+    if not builds:
+        return 0
+    claims = project.store.versions.claims()
+    return claims.index(version) - claims.index(builds[-1].version)
+
+
+def _age_days(project: Project, zoo: Zoo, newest: VersionRecord) -> float:
+    """Return the data time between the last target the zoo learned from and the version's end, in days."""
+    if newest.last_timestamp is None:
+        return 0.0
+    return max(0.0, (pd.Timestamp(newest.last_timestamp) - pd.Timestamp(zoo.training_end)) / pd.Timedelta("1D"))
+
+
+def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:
+    manifest = project.store.outputs.manifest(FORECASTS, version)
+    return tuple(manifest.pins.get("situations_unmet", ())) if manifest else ()
+
+
+def _recall(project: Project, value: dict[str, object]) -> Reflection:
+    """Return a recorded decision."""
+    build = next((b for b in list_builds(project) if b.build == value["build"]), None)
+    decision = Decision(value["action"], str(value["rule"]), str(value["reason"]), value["evidence"])  # type: ignore[arg-type]
+    return Reflection(str(value["version"]), decision, build)

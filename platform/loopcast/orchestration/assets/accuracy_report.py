@@ -1,0 +1,56 @@
+"""How good earlier forecasts were, on the actuals that this version brought.
+
+The measures are in `loopcast.reflection.accuracy`, the rows they are given in `loopcast.loop.accuracy`.
+"""
+
+import dagster as dg
+import pandas as pd
+
+from loopcast.loop.accuracy import VersionAccuracy, score_version, trace_errors
+from loopcast.orchestration.automation import accuracy_condition
+from loopcast.orchestration.charts import draw_accuracy, to_markdown_image
+from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
+from loopcast.orchestration.stage import Stage, current_time, explain_failures
+
+DESCRIPTION = """Production accuracy: forecasts of earlier versions against the actuals that this version brought or corrected,
+next to what every seasonal naive would have said from the same origin."""
+
+
+def build_accuracy_report(stage: Stage) -> dg.AssetsDefinition:
+    """Return `accuracy_report[version]`."""
+    names = stage.names
+
+    @dg.asset(
+        **stage.computed("accuracy_report", kinds={"parquet"}, description=DESCRIPTION),
+        partitions_def=names.versions,
+        deps=[
+            names.asset("dataset"),
+            dg.AssetDep(names.asset("forecast"), partition_mapping=dg.AllPartitionMapping()),
+        ],
+        automation_condition=accuracy_condition(names),
+    )
+    def accuracy_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        project, version = stage.project(context), context.partition_key
+        with explain_failures():
+            scored = score_version(project, version, now=current_time())
+            errors = trace_errors(project, until=version)
+        return _describe_accuracy(stage, scored, errors)
+
+    return accuracy_report
+
+
+def _describe_accuracy(stage: Stage, scored: VersionAccuracy, errors: pd.DataFrame) -> dg.MaterializeResult[None]:
+    report = scored.report
+    metadata = {
+        "dagster/row_count": len(report.cells),
+        "dagster/column_schema": describe_columns(report.cells),
+        **describe_numbers(report.summary),
+        "digest": scored.manifest.digest,
+        **describe_inputs({name: pin for name, pin in scored.manifest.pins.items() if name != "summary"}),
+        "by_bin": describe_table(report.by_bin),
+    }
+    if len(errors):
+        title = f"Production error up to {scored.manifest.partition}"
+        chart = draw_accuracy(errors, title=title, unit=stage.use_case.target.unit)
+        metadata["chart"] = dg.MetadataValue.md(to_markdown_image(chart, text=title))
+    return dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(scored.manifest.digest))

@@ -1,0 +1,65 @@
+"""A version of the dataset: the update is checked, then applied whole or refused whole.
+
+The rules are in `loopcast.dataops.updates`, the versions in `loopcast.store.versions`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from loopcast.orchestration.checks import ACCEPTED, check_version, explain_refusal
+from loopcast.orchestration.describe import describe_dataset_columns
+from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.store.versions import VersionRecord
+
+DESCRIPTION = """The dataset after this update, readable whole for ever.
+
+The blocking check `accepted` runs every rule on the update. A refused update is kept in quarantine, its number stays unused,
+and all later versions build on the last accepted one."""
+
+
+def build_dataset(stage: Stage) -> dg.AssetsDefinition:
+    """Return `dataset[version]` with its blocking check."""
+    names = stage.names
+    check = dg.AssetCheckSpec(
+        ACCEPTED, asset=names.asset("dataset"), blocking=True, partitions_def=names.versions,
+        description="Columns, types, ranges, timestamps and keys of the update are what the use case declares.",
+    )
+
+    @dg.asset(
+        **stage.computed("dataset", kinds={"parquet"}, description=DESCRIPTION),
+        partitions_def=names.versions,
+        deps=[names.asset("raw_update")],
+        check_specs=[check],
+        output_required=False,
+        freshness_policy=stage.freshness,
+    )
+    def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        store = stage.project(context).store
+        with explain_failures():
+            record = store.versions.settle(context.partition_key, now=current_time())
+            yield check_version(store, record)
+            explain_refusal(store, record)
+            yield _describe_version(stage, record)
+
+    return dataset
+
+
+def _describe_version(stage: Stage, record: VersionRecord) -> dg.MaterializeResult[None]:
+    numbers = {"added": record.added, "corrected": record.corrected, "removed": record.removed, "unchanged": record.unchanged}
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": record.rows,
+            "dagster/column_schema": describe_dataset_columns(stage.use_case),
+            **numbers,
+            "parent": record.parent or "none",
+            "columns_sent": ", ".join(record.columns_sent),
+            "first_timestamp": str(record.first_timestamp),
+            "last_timestamp": str(record.last_timestamp),
+            "digest": record.state_digest,
+            "patch": record.patch_digest or "none",
+            "contract_version": record.contract_version,
+            "code_version": record.code_version,
+        },
+        data_version=dg.DataVersion(record.state_digest),
+    )

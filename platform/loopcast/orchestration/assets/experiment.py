@@ -1,0 +1,70 @@
+"""A backtest of all members on one dataset version, and whether the result may become a zoo.
+
+The backtest is in `loopcast.experimentation`, what is read and written in `loopcast.loop.experiment`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from loopcast.loop.experiment import Experiment, run_experiment
+from loopcast.orchestration.automation import new_key_condition
+from loopcast.orchestration.charts import draw_leaderboard, to_markdown_image
+from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
+from loopcast.orchestration.stage import Stage, current_time, explain_failures
+
+GATE = "gate"
+DESCRIPTION = """A rolling-origin backtest of all members on the version that reflection chose, and the leaderboard.
+
+When the best is better than every seasonal naive, the key of a new zoo is added."""
+
+
+def build_experiment(stage: Stage) -> dg.AssetsDefinition:
+    """Return `experiment[build]` with its gate."""
+    names = stage.names
+    gate = dg.AssetCheckSpec(
+        GATE, asset=names.asset("experiment"), partitions_def=names.builds,
+        description="The best of the leaderboard is better than every seasonal naive.",
+    )
+
+    @dg.asset(
+        **stage.computed("experiment", kinds={"scikitlearn"}, description=DESCRIPTION),
+        partitions_def=names.builds,
+        deps=[dg.AssetDep(names.asset("dataset"), partition_mapping=dg.AllPartitionMapping())],
+        check_specs=[gate],
+        automation_condition=new_key_condition(),
+    )
+    def experiment(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with explain_failures():
+            made = run_experiment(stage.project(context), context.partition_key, now=current_time())
+        if made.zoo is not None:
+            context.instance.add_dynamic_partitions(names.zoos.name or "", [made.zoo.zoo])
+        yield _describe_experiment(stage, made)
+
+    return experiment
+
+
+def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult[None]:
+    title = f"Backtest {made.request.build} on {made.request.version}"
+    chart = draw_leaderboard(made.leaderboard, title=title, unit=stage.use_case.target.unit)
+    best = made.leaderboard.iloc[0]
+    severity = dg.AssetCheckSeverity.WARN
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(made.leaderboard),
+            "dagster/column_schema": describe_columns(made.leaderboard),
+            "champion": str(best["member"]),
+            "mae": float(best["mae"]),
+            "asked_for_by": f"{made.request.rule}: {made.request.reason}",
+            "zoo": made.zoo.zoo if made.zoo else "none",
+            "digest": made.manifest.digest,
+            **describe_inputs(made.manifest.pins),
+            "leaderboard": describe_table(made.leaderboard),
+            "failures": describe_table(made.failures),
+            "chart": dg.MetadataValue.md(to_markdown_image(chart, text=title)),
+        },
+        check_results=[
+            dg.AssetCheckResult(check_name=GATE, passed=made.gate.passed, severity=severity, description=made.gate.reason)
+        ],
+        data_version=dg.DataVersion(made.manifest.digest),
+    )

@@ -1,0 +1,61 @@
+"""A released zoo: a readable document, in force from a version on.
+
+Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.experiment`.
+"""
+
+import dagster as dg
+
+from loopcast.loop.experiment import (
+    ReleasedZoo,
+    describe_history,
+    describe_importances,
+    describe_promise,
+    describe_weights,
+    release_zoo,
+)
+from loopcast.orchestration.automation import new_key_condition
+from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
+from loopcast.orchestration.stage import Stage, current_time, explain_failures
+
+DESCRIPTION = """The models that forecast from a version on: members and their weights, one model per situation, intervals,
+importances, and the history they need. Its key is added only when an experiment has passed its gate."""
+
+
+def build_model_zoo(stage: Stage) -> dg.AssetsDefinition:
+    """Return `model_zoo[zoo]`."""
+    names = stage.names
+
+    @dg.asset(
+        **stage.computed("model_zoo", kinds={"json"}, description=DESCRIPTION),
+        partitions_def=names.zoos,
+        deps=[dg.AssetDep(names.asset("experiment"), partition_mapping=dg.LastPartitionMapping())],
+        automation_condition=new_key_condition(),
+    )
+    def model_zoo(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        with explain_failures():
+            released = release_zoo(stage.project(context), context.partition_key, now=current_time())
+        return _describe_zoo(released)
+
+    return model_zoo
+
+
+def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
+    zoo, importances = released.zoo, describe_importances(released.zoo)
+    promised = {f"promised_{row.bin}_mae": row.mae for row in zoo.promise if row.bin == "all"}
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(importances),
+            "dagster/column_schema": describe_columns(importances),
+            "in_force_from": released.in_force.from_version,
+            "digest": released.in_force.digest,
+            "build": released.request.build,
+            "built_on": released.request.version,
+            "learned_until": zoo.training_end,
+            **describe_numbers({**promised, "situations": sum(b.situation.steps for b in zoo.blocks)}),
+            "promise": describe_table(describe_promise(zoo)),
+            "weights": describe_table(describe_weights(zoo)),
+            "importances": describe_table(importances),
+            "minimal_history": describe_table(describe_history(zoo)),
+        },
+        data_version=dg.DataVersion(released.in_force.digest),
+    )

@@ -1,0 +1,60 @@
+"""When Dagster itself materializes an asset again: built-in conditions only, each term with its reason.
+
+New files are not found here but by the sensor in `loopcast.orchestration.sensors`, which asks for one run per version.
+"""
+
+import dagster as dg
+
+from loopcast.orchestration.names import REFLECTED, TURN, Names
+
+Condition = dg.AutomationCondition[dg.AssetKey]
+
+
+def forecast_condition(names: Names) -> Condition:
+    """Forecast a version again when its dataset was materialized by itself, for instance from the UI."""
+    changed = _changed_outside_turns(names.asset("dataset"), label="dataset materialized on its own")
+    return _guarded(changed).with_label("dataset materialized again, checks passed")
+
+
+def accuracy_condition(names: Names) -> Condition:
+    """Score a version again when its dataset was materialized by itself.
+
+    New forecasts do not ask for it: every forecast would ask for all later reports, and these score it anyway when
+    their version arrives.
+    """
+    changed = _changed_outside_turns(names.asset("dataset"), label="dataset materialized on its own")
+    return _guarded(changed).with_label("dataset materialized again, checks passed")
+
+
+def new_key_condition() -> Condition:
+    """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate."""
+    appeared = dg.AutomationCondition.missing().newly_true().since_last_handled()
+    return (appeared & ~dg.AutomationCondition.in_progress()).with_label("its key was added")
+
+
+def reflection_condition() -> Condition:
+    """Reflect when a dataset or an accuracy report is new, unless the run that made it reflected already.
+
+    Not `eager()`: its `any_deps_missing` is true for ever once one version was refused, as a refused version has no
+    dataset.
+    """
+    reflected = dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={REFLECTED})
+    news = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated() & ~reflected)
+    return (news.since_last_handled() & ~dg.AutomationCondition.in_progress()).with_label("news not reflected on yet")
+
+
+def _changed_outside_turns(key: dg.AssetKey, *, label: str) -> Condition:
+    """A dependency was updated by a run that is not a turn: a turn makes the rest of the chain itself."""
+    turned = dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={TURN})
+    updated = dg.AutomationCondition.newly_updated() & ~turned
+    return dg.AutomationCondition.any_deps_match(updated).allow(dg.AssetSelection.assets(key)).with_label(label)
+
+
+def _guarded(changed: Condition) -> Condition:
+    """Handle each change once, not while a run is under way, and never on a version whose check failed."""
+    return (
+        changed.since_last_handled()
+        & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    )

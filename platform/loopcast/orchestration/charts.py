@@ -1,0 +1,78 @@
+"""Charts of the loop's outputs as PNG: one Altair definition each, drawn without a browser or the network.
+
+What is in the frames is decided elsewhere; here it is only drawn.
+"""
+
+import base64
+
+import altair as alt
+import pandas as pd
+import vl_convert
+
+WIDTH, HEIGHT = 640, 260
+INK, ACCENT, QUIET = "#1f3b57", "#d1495b", "#8d99ae"
+
+
+def draw_forecast(history: pd.DataFrame, forecast: pd.DataFrame, *, title: str, unit: str) -> bytes:
+    """Return a PNG of the last actual values and the forecast with its interval.
+
+    Args:
+        history: columns `timestamp`, `value`; one series.
+        forecast: columns `timestamp`, `forecast`, `lower`, `upper`; the same series.
+        title: printed above the chart.
+        unit: unit of the values.
+    """
+    axis = alt.Y("value:Q", title=unit or None, scale=alt.Scale(zero=False))
+    actual = alt.Chart(history).mark_line(color=INK).encode(x=alt.X("timestamp:T", title=None), y=axis)
+    band = alt.Chart(forecast).mark_area(color=ACCENT, opacity=0.2).encode(x="timestamp:T", y="lower:Q", y2="upper:Q")
+    line = alt.Chart(forecast).mark_line(color=ACCENT).encode(x="timestamp:T", y="forecast:Q")
+    return _render(alt.layer(band, actual, line), title=title)
+
+
+def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> bytes:
+    """Return a PNG of the mean absolute error per version, the forecast's and the seasonal naives'.
+
+    Args:
+        errors: columns `version`, `who`, `mae`.
+        title: printed above the chart.
+        unit: unit of the errors.
+    """
+    chart = (
+        alt.Chart(errors)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("version:O", title=None, axis=alt.Axis(labelOverlap=True)),
+            y=alt.Y("mae:Q", title=f"mean absolute error {unit}".strip()),
+            color=alt.Color("who:N", title=None),
+        )
+    )
+    return _render(chart, title=title)
+
+
+def draw_leaderboard(leaderboard: pd.DataFrame, *, title: str, unit: str) -> bytes:
+    """Return a PNG of the members' backtest errors as bars, best first.
+
+    Args:
+        leaderboard: columns `member`, `mae`.
+        title: printed above the chart.
+        unit: unit of the errors.
+    """
+    chart = (
+        alt.Chart(leaderboard)
+        .mark_bar(color=INK)
+        .encode(
+            x=alt.X("mae:Q", title=f"mean absolute error {unit}".strip()),
+            y=alt.Y("member:N", title=None, sort="x"),
+        )
+    )
+    return _render(chart, title=title)
+
+
+def to_markdown_image(png: bytes, *, text: str) -> str:
+    """Return Markdown that holds the picture itself, so that it needs no file beside it."""
+    return f"![{text}](data:image/png;base64,{base64.b64encode(png).decode()})"
+
+
+def _render(chart: alt.Chart | alt.LayerChart, *, title: str) -> bytes:
+    sized = chart.properties(width=WIDTH, height=HEIGHT, title=title, background="white")
+    return bytes(vl_convert.vegalite_to_png(sized.to_json(), scale=1.5))

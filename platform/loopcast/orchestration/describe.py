@@ -1,0 +1,100 @@
+"""Frames and records as Dagster metadata: tables, column schemas, counts, pictures.
+
+Which numbers are interesting is decided by the asset that calls.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+import numpy as np
+import pandas as pd
+
+from loopcast.use_case.model import UseCase
+
+ROW_LIMIT = 50
+
+
+def describe_table(frame: pd.DataFrame, *, limit: int = ROW_LIMIT) -> dg.TableMetadataValue:
+    """Return the first rows of a frame as a table for the UI.
+
+    Args:
+        frame: any frame; timestamps are written as text, missing cells stay empty.
+        limit: most rows to show.
+    """
+    shown = frame.head(limit)
+    rows = [
+        dg.TableRecord({str(name): _to_cell(value) for name, value in zip(shown.columns, row, strict=True)})
+        for row in shown.itertuples(index=False, name=None)
+    ]
+    return dg.MetadataValue.table(rows, schema=describe_columns(shown))
+
+
+def describe_columns(frame: pd.DataFrame, descriptions: Mapping[str, str] | None = None) -> dg.TableSchema:
+    """Return a frame's columns with their types and, where given, descriptions."""
+    given = descriptions or {}
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name=str(name), type=_to_type(dtype), description=given.get(str(name)))
+            for name, dtype in frame.dtypes.items()
+        ]
+    )
+
+
+def describe_dataset_columns(use_case: UseCase) -> dg.TableSchema:
+    """Return the declared columns of a use case's table, with units and roles."""
+    keys = [dg.TableColumn(name=name, type="string", description="series key") for name in use_case.series_keys]
+    stamp = dg.TableColumn(
+        name=use_case.timestamp, type="timestamp", description=f"{use_case.timestamp_marks} of the period, {_zone(use_case)}"
+    )
+    target = dg.TableColumn(name=use_case.target.name, type="float64", description=_unit("target", use_case.target.unit))
+    predictors = [
+        dg.TableColumn(
+            name=p.name,
+            type="float64" if p.kind == "number" else "string",
+            description=_unit("predictor, known ahead" if p.known_ahead else "predictor", p.unit),
+        )
+        for p in use_case.predictors
+    ]
+    return dg.TableSchema(columns=[*keys, stamp, target, *predictors])
+
+
+def describe_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Return the finite ones as plain floats: these are what the UI plots over partitions."""
+    return {name: float(value) for name, value in numbers.items() if np.isfinite(value)}
+
+
+def describe_inputs(pins: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an output was made from, one metadata entry per pinned input."""
+    return {f"input/{name}": _plain(value) for name, value in pins.items() if value is not None}
+
+
+def _plain(value: object) -> object:
+    return value if isinstance(value, str | int | float) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
+
+
+def _to_cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401
+    if isinstance(value, str | bool | int):
+        return value
+    if value is None or pd.isna(value):
+        return None
+    if isinstance(value, float | np.floating):
+        return round(float(value), 4)
+    return int(value) if isinstance(value, np.integer) else str(value)
+
+
+def _to_type(dtype: Any) -> str:  # noqa: ANN401
+    return "timestamp" if str(dtype).startswith("datetime64") else "string" if str(dtype) in {"str", "object"} else str(dtype)
+
+
+def _unit(role: str, unit: str) -> str:
+    return f"{role}, in {unit}" if unit else role
+
+
+def _zone(use_case: UseCase) -> str:
+    return "UTC" if use_case.time_zone else "wall-clock time"
+
+
+def count_rows(frame: pd.DataFrame | Sequence[Any]) -> dict[str, Any]:
+    """Return the row count under the name that the catalog shows."""
+    return {"dagster/row_count": len(frame)}

@@ -1,0 +1,140 @@
+"""Runs in this process: one version through the chain, and what follows from it, without a daemon.
+
+The same jobs and assets as in the daemon's runs; nothing is computed here.
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from loopcast.errors import CallerError
+from loopcast.loop.forces import list_builds, list_zoos
+from loopcast.loop.project import Project
+from loopcast.loop.turns import Turn, list_turns
+from loopcast.orchestration.component import build_use_case_defs
+from loopcast.orchestration.names import USE_CASE, Names
+from loopcast.orchestration.serve import PROCESS_TAG
+from loopcast.orchestration.sensors import turn_selection, turn_tags
+
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def find_home() -> Path:
+    """Return the folder whose `dagster.yaml` is in force: DAGSTER_HOME, else LOOPCAST_HOME, else the working directory.
+
+    Raises:
+        CallerError: there is no `dagster.yaml` in it.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or os.environ.get("LOOPCAST_HOME") or ".").absolute()
+    if not (home / "dagster.yaml").is_file():
+        raise CallerError(
+            f"found no dagster.yaml in {home}; run loopcast in the project's folder, or set DAGSTER_HOME to one that has it"
+        )
+    return home
+
+
+def open_home() -> dg.DagsterInstance:
+    """Return the Dagster instance of `find_home`."""
+    home = find_home()
+    os.chdir(home)  # the paths in dagster.yaml are relative to it
+    return dg.DagsterInstance.from_config(str(home))
+
+
+@dataclass(frozen=True)
+class RunOutcome:
+    """How a run ended.
+
+    Args:
+        run_id: its id in the UI.
+        success: whether all its steps succeeded or were skipped for a reason.
+        explanation: why it failed, in words; empty on success.
+    """
+
+    run_id: str
+    success: bool
+    explanation: str
+
+
+class Runner:
+    """Runs the assets of one use case in this process."""
+
+    def __init__(self, project: Project, instance: dg.DagsterInstance) -> None:
+        """Resolve the use case's jobs once.
+
+        Args:
+            project: the use case, its store and inbox.
+            instance: where runs and events are recorded.
+        """
+        self.project = project
+        self.instance = instance
+        self._names = Names(project.name)
+        defs = build_use_case_defs(project.use_case)
+        self._turn_job = defs.resolve_job_def(self._names.turn)
+        self._asset_job = defs.resolve_implicit_global_asset_job_def()
+
+    def turn_all(self) -> list[tuple[Turn, RunOutcome]]:
+        """Run every unfinished version, oldest first, and return how each run ended."""
+        return [(turn, self.turn(turn)) for turn in list_turns(self.project)]
+
+    def turn(self, turn: Turn) -> RunOutcome:
+        """Run one version through what it still needs, then reflect if the run could not."""
+        self.instance.add_dynamic_partitions(self._names.versions.name or "", [turn.version])
+        outcome = self._execute(
+            self._turn_job, turn_selection(self._names, turn), key=turn.version, tags=turn_tags(self._names, turn)
+        )
+        if outcome.success and not turn.has_zoo:
+            self.materialize("reflection")
+        return outcome
+
+    def follow(self) -> list[str]:
+        """Run the builds that reflection opened, release their zoos, forecast what waits; return what was run."""
+        done = []
+        for build in self._missing("experiment", [request.build for request in list_builds(self.project)]):
+            self.materialize("experiment", key=build)
+            done.append(build)
+        for zoo in self._missing("model_zoo", [request.zoo for request in list_zoos(self.project)]):
+            self.materialize("model_zoo", key=zoo)
+            done.append(zoo)
+        done.extend(turn.version for turn, _ in self.turn_all()) if done else None
+        return done
+
+    def materialize(self, noun: str, *, key: str | None = None) -> RunOutcome:
+        """Run one asset, for one partition where it has any."""
+        tags = {USE_CASE: self._names.use_case}
+        return self._execute(self._asset_job, [self._names.asset(noun)], key=key, tags=tags)
+
+    def _missing(self, noun: str, keys: Sequence[str]) -> list[str]:
+        there = self.instance.get_materialized_partitions(self._names.asset(noun))
+        return [key for key in keys if key not in there]
+
+    def _execute(
+        self, job: dg.JobDefinition, selection: Sequence[dg.AssetKey], *, key: str | None, tags: dict[str, str]
+    ) -> RunOutcome:
+        result = job.execute_in_process(
+            asset_selection=list(selection),
+            partition_key=key,
+            tags={**tags, PROCESS_TAG: str(os.getpid())},
+            instance=self.instance,
+            raise_on_error=False,
+            run_config=QUIET,
+        )
+        return RunOutcome(run_id=result.run_id, success=result.success, explanation=_explain(result))
+
+
+def _explain(result: dg.ExecuteInProcessResult) -> str:
+    failures: list[Any] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return "; ".join(text for data in failures if (text := _explain_step(data)))
+
+
+def _explain_step(data: Any) -> str:  # noqa: ANN401
+    """Return a step failure in words: our own description, else the error at the root."""
+    if data.user_failure_data and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else ""

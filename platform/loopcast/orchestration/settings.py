@@ -1,0 +1,27 @@
+"""Where things are, from the environment: the one place that reads it.
+
+| variable | meaning | default |
+|---|---|---|
+| `LOOPCAST_HOME` | folder for everything below | the working directory |
+| `LOOPCAST_USE_CASES` | folder of use cases | `platform/use_cases` |
+| `LOOPCAST_LAKE` | folder or object-store URL of the lake | `.loopcast/lake` |
+| `LOOPCAST_INBOX` | folder with one inbox per use case | `inbox` |
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from loopcast.loop.project import Settings
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Return the settings that the environment names; relative folders are below `LOOPCAST_HOME`."""
+    given = os.environ if environment is None else environment
+    home = Path(given.get("LOOPCAST_HOME") or ".").absolute()
+    lake = given.get("LOOPCAST_LAKE", ".loopcast/lake")
+    return Settings(
+        use_cases=home / given.get("LOOPCAST_USE_CASES", "platform/use_cases"),
+        lake=lake if "://" in lake else str(home / lake),
+        inbox=home / given.get("LOOPCAST_INBOX", "inbox"),
+    )

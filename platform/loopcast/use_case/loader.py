@@ -1,0 +1,118 @@
+"""Reads use cases from YAML and refuses a wrong one with file, line, field, what was found and what was expected.
+
+No Dagster here: the component in `loopcast.orchestration` takes the same models.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from loopcast.errors import UseCaseError
+from loopcast.use_case.model import UseCase
+
+COMPONENT = "loopcast.orchestration.component.ForecastUseCase"
+FILE_NAME = "defs.yaml"
+
+
+def load_use_cases(folder: Path) -> dict[str, UseCase]:
+    """Return all use cases below a folder, by name.
+
+    Args:
+        folder: every `defs.yaml` below it is read; documents of other component types are left alone.
+
+    Raises:
+        UseCaseError: a file is not YAML, a use case is wrong, or two have the same name.
+    """
+    found: dict[str, UseCase] = {}
+    for file in sorted(folder.rglob(FILE_NAME)):
+        for use_case, line in read_use_cases(file):
+            if use_case.name in found:
+                raise UseCaseError(
+                    file=str(file),
+                    line=line,
+                    field="attributes.name",
+                    found=use_case.name,
+                    expected="a name that no other use case has",
+                )
+            found[use_case.name] = use_case
+    return found
+
+
+def read_use_cases(file: Path) -> Iterator[tuple[UseCase, int]]:
+    """Yield the use cases of one file with the line each begins on.
+
+    Raises:
+        UseCaseError: the file is not YAML or a use case in it is wrong.
+    """
+    for node in _compose(file):
+        document = _construct(node)
+        if isinstance(document, dict) and document.get("type") == COMPONENT:
+            yield _build(document, node=node, file=file), node.start_mark.line + 1
+
+
+def _compose(file: Path) -> list[yaml.Node]:
+    try:
+        return [
+            node for node in yaml.compose_all(file.read_text("utf-8"), yaml.SafeLoader) if node is not None
+        ]
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise UseCaseError(
+            file=str(file),
+            line=mark.line + 1 if mark else None,
+            field="(the file)",
+            found=str(getattr(error, "problem", error)),
+            expected="valid YAML in UTF-8",
+        ) from error
+
+
+def _construct(node: yaml.Node) -> Any:  # noqa: ANN401
+    return yaml.SafeLoader("").construct_document(node)
+
+
+def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:
+    try:
+        return UseCase.model_validate(document.get("attributes") or {})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        path = ("attributes", *first["loc"])
+        missing = first["type"] == "missing"
+        raise UseCaseError(
+            file=str(file),
+            line=_line_of(node, path),
+            field=".".join(str(part) for part in path),
+            found="nothing" if missing else repr(first["input"]),
+            expected=_expected(first),
+        ) from error
+
+
+def _expected(error: Any) -> str:  # noqa: ANN401
+    if error["type"] == "missing":
+        return "a value: this field is required"
+    if error["type"] == "extra_forbidden":
+        return (
+            f"one of the known fields: {', '.join(UseCase.model_fields)}"
+            if len(error["loc"]) == 1
+            else "no such field"
+        )
+    return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
+
+
+def _line_of(node: yaml.Node, path: tuple[Any, ...]) -> int:
+    """Return the line of the deepest node on the path that the document has."""
+    line = node.start_mark.line + 1
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+            if pair is None:
+                return line
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line

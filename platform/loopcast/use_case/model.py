@@ -1,0 +1,197 @@
+"""The use case as frozen pydantic models: what a user may write under `attributes:` in `defs.yaml`.
+
+Reading YAML is in `loopcast.use_case.loader`; what Dagster makes of a use case is in `loopcast.orchestration`.
+"""
+
+from datetime import date
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, available_timezones
+
+import pandas as pd
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from loopcast.dataops.table import OPERATION, TableSpec, Variable
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+def _check_frequency(value: str) -> str:
+    try:
+        pd.tseries.frequencies.to_offset(value)
+    except ValueError as error:
+        raise ValueError("a pandas frequency such as h, 15min, D, W or MS") from error
+    return value
+
+
+def _check_time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError("an IANA time zone such as Europe/Oslo, or null for wall-clock time")
+    ZoneInfo(value)
+    return value
+
+
+def _check_owner(value: str) -> str:
+    if "@" not in value and not value.startswith("team:"):
+        raise ValueError("an e-mail address or team:<name>")
+    return value
+
+
+def _check_duration(value: str) -> str:
+    try:
+        duration = pd.Timedelta(value)
+    except ValueError as error:
+        raise ValueError("a duration such as 1D, 6h or 15min") from error
+    if duration < pd.Timedelta("1min"):
+        raise ValueError("a duration of at least one minute")
+    return value
+
+
+Frequency = Annotated[str, AfterValidator(_check_frequency)]
+TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+Duration = Annotated[str, AfterValidator(_check_duration)]
+Owner = Annotated[str, AfterValidator(_check_owner)]
+
+
+class Frozen(BaseModel):
+    """Base of all models here: unknown fields are refused, nothing can be changed afterwards."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Target(Frozen):
+    """The variable that is forecast."""
+
+    name: str = Field(description="Column name.")
+    unit: str = Field(default="", description="Unit of the values, shown in tables and charts.")
+    minimum: float | None = Field(default=None, description="Smallest value allowed in an update.")
+    maximum: float | None = Field(default=None, description="Largest value allowed in an update.")
+
+
+class Predictor(Target):
+    """A variable that may help to forecast the target."""
+
+    kind: Literal["number", "category"] = Field(default="number", description="number or category (text).")
+    known_ahead: bool = Field(
+        default=False,
+        description="Whether its values are known for the whole horizon when a forecast is made.",
+    )
+
+
+class InboxSource(Frozen):
+    """Files dropped into a folder, each one an update."""
+
+    kind: Literal["inbox"] = "inbox"
+    folder: str | None = Field(default=None, description="Folder to watch; default inbox/<use case>.")
+    pattern: str = Field(default="*", description="Which file names are updates, for instance *.csv.")
+
+
+class Contract(Frozen):
+    """What the data's provider promises."""
+
+    version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+$", description="Version of this promise.")
+    cadence: Duration = Field(default="1D", description="Time between two updates, such as 1D, 6h, 15min.")
+    grace: Duration = Field(
+        default="6h", description="How late an update may be before the dataset is overdue."
+    )
+
+
+class Rebuild(Frozen):
+    """When reflection opens the next build by itself."""
+
+    max_age: Duration = Field(default="28D", description="A zoo older than this (in data time) is rebuilt.")
+    tolerance_pct: float = Field(
+        default=25.0, gt=0.0, description="By how many percent production errors may exceed the zoo's promise."
+    )
+    window: int = Field(default=14, ge=1, description="Newest versions over which production errors are judged.")
+    rest: int = Field(default=7, ge=1, description="Fewest versions between two builds.")
+
+
+class MemberChoice(Frozen):
+    """A forecaster that takes part in the zoo."""
+
+    name: str = Field(description="seasonal_naive, linear or sktime.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="What the member is built with.")
+    label: str | None = Field(default=None, description="Name in tables; default: the member's own.")
+
+
+class Policies(Frozen):
+    """How the loop behaves for this use case."""
+
+    level: float = Field(default=90.0, gt=0.0, lt=100.0, description="Coverage of the intervals in percent.")
+    holidays: str | None = Field(
+        default=None, description="Country or country-subdivision, such as US or US-MN."
+    )
+    members: tuple[MemberChoice, ...] = Field(
+        default=(MemberChoice(name="seasonal_naive"), MemberChoice(name="linear")),
+        description="Zoo members; seasonal_naive is always among them.",
+    )
+    n_windows: int = Field(default=28, ge=2, le=1000, description="Forecast origins in a backtest.")
+    rebuild: Rebuild = Rebuild()
+
+
+class Replay(Frozen):
+    """A recorded history that `loopcast replay` plays through the loop, update by update."""
+
+    history: str = Field(description="CSV file with the whole history, beside the YAML file.")
+    start: date = Field(description="First day that arrives as an update; all before it is version 1.")
+    end: date = Field(description="First day that is no longer played.")
+    step: Duration = Field(default="1D", description="Data time per update.")
+    revisions: str | None = Field(
+        default=None, description="CSV file: values first delivered otherwise, and the day of their correction."
+    )
+
+
+class UseCase(Frozen):
+    """One forecasting use case, as declared under `attributes:` of a `defs.yaml`."""
+
+    name: Name = Field(description="Name of the use case: first part of its asset keys.")
+    description: str = Field(min_length=1, description="What is forecast, for whom, from what.")
+    source: InboxSource = InboxSource()
+    timestamp: str = Field(description="Name of the timestamp column.")
+    timestamp_marks: Literal["start", "end"] = "start"
+    time_zone: TimeZone | None = Field(
+        default=None, description="IANA name; null: wall-clock time as it stands."
+    )
+    frequency: Frequency = Field(description="Sampling period as a pandas frequency such as h, 15min, D.")
+    series_keys: tuple[str, ...] = Field(
+        default=(), description="Columns that tell the series of a panel apart."
+    )
+    target: Target
+    predictors: tuple[Predictor, ...] = ()
+    horizon: str | int = Field(
+        description="Steps ahead (24), or whole calendar units (1D: the whole next day)."
+    )
+    contract: Contract = Contract()
+    owners: tuple[Owner, ...] = Field(min_length=1, description="E-mail addresses or team:<name>.")
+    steward: str = Field(min_length=3, description="Who answers questions about the data.")
+    tags: dict[str, str] = Field(default_factory=dict, description="Shown in the catalog.")
+    policies: Policies = Policies()
+    replay: Replay | None = Field(default=None, description="A recorded history to play, for demonstrations and tests.")
+
+    @model_validator(mode="after")
+    def _check_columns(self) -> Self:
+        names = [*self.series_keys, self.timestamp, self.target.name, *(p.name for p in self.predictors)]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"column names that differ; {', '.join(twice)} is there twice")
+        if OPERATION in names:
+            raise ValueError(f"no column called {OPERATION}: updates use it to say upsert or remove")
+        return self
+
+    @property
+    def table(self) -> TableSpec:
+        """The shape of the use case's table, as the domain knows it."""
+        target = Variable(self.target.name, minimum=self.target.minimum, maximum=self.target.maximum)
+        predictors = (
+            Variable(p.name, kind=p.kind, minimum=p.minimum, maximum=p.maximum, known_ahead=p.known_ahead)
+            for p in self.predictors
+        )
+        return TableSpec(
+            timestamp=self.timestamp,
+            frequency=self.frequency,
+            target=self.target.name,
+            variables=(target, *predictors),
+            series_keys=self.series_keys,
+            time_zone=self.time_zone,
+            timestamp_marks=self.timestamp_marks,
+        )
