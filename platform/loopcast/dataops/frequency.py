@@ -110,13 +110,15 @@ def regular_grid(
         >>> [stamp.hour for stamp in grid]
         [23, 22, 22]
     """
-    if time_zone is None or is_sub_daily(frequency):
-        grid = pd.date_range(start, end, periods=periods, freq=frequency)
-        return grid.as_unit("us")
-    local_start = start.tz_localize("UTC").tz_convert(time_zone)
-    local_end = None if end is None else end.tz_localize("UTC").tz_convert(time_zone)
-    local = pd.date_range(local_start, local_end, periods=periods, freq=frequency)
-    return local.tz_convert("UTC").tz_localize(None).as_unit("us")
+    zoned = time_zone is not None and not is_sub_daily(frequency)
+    if zoned:
+        start = start.tz_localize("UTC").tz_convert(time_zone)
+        end = None if end is None else end.tz_localize("UTC").tz_convert(time_zone)
+    if end is not None:
+        grid = pd.date_range(start, end, freq=frequency, unit="us")
+    else:
+        grid = pd.date_range(start, periods=periods or 0, freq=frequency, unit="us")
+    return grid.tz_convert("UTC").tz_localize(None) if zoned else grid
 
 
 def local_time(timestamps: pd.DatetimeIndex, time_zone: str | None) -> pd.DatetimeIndex:

@@ -69,8 +69,7 @@ def backtest(panel: Panel, spec: ZooSpec) -> Backtest:
 def backtest_cells(rolling: Rolling, spec: ZooSpec) -> pd.DataFrame:
     """Return one situation's cells, sorted by member, series, cutoff and timestamp."""
     panel = rolling.panel.extend(rolling.situation.steps)
-    n_series, n_windows, n_steps = rolling.targets.shape
-    step = np.arange(1, n_steps + 1)
+    step = np.arange(1, rolling.situation.steps + 1)
     position = np.clip(rolling.origins[:, :, None] + step, 0, None)
     local = panel.local.to_numpy()
     inside = spec.horizon.is_inside(local[position], local[np.clip(rolling.origins, 0, None)][:, :, None])

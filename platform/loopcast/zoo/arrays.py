@@ -45,12 +45,14 @@ def last_present(values: FloatArray) -> IntArray:
         [0, -1]
     """
     positions = np.where(np.isfinite(values), np.arange(values.shape[1]), -1)
-    return positions.max(axis=1, initial=-1).astype(np.int64)
+    return np.asarray(positions.max(axis=1, initial=-1), dtype=np.int64)
 
 
 def as_floats(values: FloatArray) -> list[object]:
     """Return nested lists of floats for JSON, None for NaN; bit-exact both ways."""
-    nested: list[object] = np.where(np.isnan(values), None, values.astype(object)).tolist()
+    cells = values.astype(object)
+    cells[np.isnan(values)] = None
+    nested: list[object] = cells.tolist()
     return nested
 
 

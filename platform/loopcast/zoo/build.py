@@ -72,8 +72,8 @@ def build_block(
     members, failed = fit_members(rolling.panel, spec, rolling.situation, ends, rolling.members)
     kept = [rolling.members.index(member.name) for member in members]
     forecasts = rolling.forecasts[..., kept]
-    weights, past = learn_weights(forecasts, rolling.targets, delay=known_delay(rolling))
-    errors = rolling.targets - combine(forecasts, past[:, :, None])
+    weights, _ = learn_weights(forecasts, rolling.targets, delay=known_delay(rolling))
+    errors = rolling.targets - combine_past(rolling)
     block = Block(
         situation=rolling.situation,
         series=rolling.series,
@@ -96,9 +96,16 @@ def known_delay(rolling: Rolling) -> int:
 
 
 def combine_past(rolling: Rolling) -> FloatArray:
-    """Return the combination's backtest forecasts, each weighted by what was known at its origin; (S, W, H)."""
-    _, past = learn_weights(rolling.forecasts, rolling.targets, delay=known_delay(rolling))
-    return combine(rolling.forecasts, past[:, :, None])
+    """Return the combination's backtest forecasts, each weighted by what was known at its origin; (S, W, H).
+
+    The first windows, whose weights nothing was known for, are NaN where they are less than half of all.
+    """
+    delay = known_delay(rolling)
+    _, past = learn_weights(rolling.forecasts, rolling.targets, delay=delay)
+    made = combine(rolling.forecasts, past[:, :, None])
+    if 2 * delay < made.shape[1]:
+        made[:, :delay] = np.nan
+    return made
 
 
 def find_bounds(y: FloatArray) -> FloatArray:

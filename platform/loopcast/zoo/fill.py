@@ -65,7 +65,7 @@ def seasonal_profile(values: FloatArray, period: int, *, alpha: float, depth: in
         stop = values.shape[1] - shift
         total[:, shift:] += share * known[:, :stop]
         weight[:, shift:] += share * present[:, :stop]
-    return np.divide(total, weight, out=np.full(values.shape, np.nan), where=weight > 0)
+    return np.asarray(np.divide(total, weight, out=np.full(values.shape, np.nan), where=weight > 0))
 
 
 def rolling_mean(values: FloatArray, window: int) -> FloatArray:
@@ -87,4 +87,4 @@ def rolling_mean(values: FloatArray, window: int) -> FloatArray:
     count = np.cumsum(present, axis=1).astype(np.float64)
     total[:, window:] -= total[:, :-window].copy() if window < values.shape[1] else 0.0
     count[:, window:] -= count[:, :-window].copy() if window < values.shape[1] else 0.0
-    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0.5)
+    return np.asarray(np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0.5))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loopcast.zoo.arrays import FloatArray
+from loopcast.zoo.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,11 +67,11 @@ def rank_quantiles(values: FloatArray, tail: float) -> FloatArray:
         tail: share of values outside on either side, in (0, 0.5).
     """
     ordered = np.sort(values, axis=1)
-    count = np.isfinite(values).sum(axis=1)
+    count: IntArray = np.isfinite(values).sum(axis=1, dtype=np.int64)
     if not ordered.shape[1]:
         return np.zeros((len(values), 2))
     low = np.floor(tail * np.maximum(count - 1, 0)).astype(np.int64)
     high = np.ceil((1.0 - tail) * np.maximum(count - 1, 0)).astype(np.int64)
     rows = np.arange(len(values))
     found = np.stack([ordered[rows, low], ordered[rows, high]], axis=1)
-    return np.where(count[:, None] > 0, found, 0.0)
+    return np.where((count > 0)[:, None], found, 0.0)

@@ -154,7 +154,7 @@ def number_series(frame: pd.DataFrame, spec: TableSpec) -> tuple[IntArray, pd.Da
     names = list(spec.series_keys)
     groups = frame.groupby(names, sort=True, dropna=False)
     keys = frame[names].drop_duplicates().sort_values(names).reset_index(drop=True)
-    return groups.ngroup().to_numpy(dtype=np.int64), keys
+    return np.asarray(groups.ngroup(), dtype=np.int64), keys
 
 
 def scatter_values(column: "pd.Series[float]", cells: IntArray, shape: tuple[int, int]) -> FloatArray:

@@ -43,7 +43,7 @@ class ZooSpec:
         origin_time: local minute of the day of the origins the zoo is built for; None: that of the data's end.
     """
 
-    horizon: Horizon = Horizon(steps=1)
+    horizon: Horizon
     members: tuple[MemberSpec, ...] = ()
     level: float = 90.0
     holidays: str | None = None

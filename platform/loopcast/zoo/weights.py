@@ -35,7 +35,7 @@ def effective_weights(forecasts: FloatArray, weights: FloatArray) -> FloatArray:
     """Return the weights of each forecast after those of silent members went to the others; they sum to 1."""
     present = np.isfinite(forecasts)
     share = np.where(present, np.maximum(weights, 1e-12), 0.0)
-    return share / np.maximum(share.sum(axis=3, keepdims=True), 1e-300)
+    return np.asarray(share / np.maximum(share.sum(axis=3, keepdims=True), 1e-300))
 
 
 def learn_weights(forecasts: FloatArray, targets: FloatArray, *, delay: int) -> tuple[FloatArray, FloatArray]:
@@ -104,4 +104,4 @@ def solve_weights(total: FloatArray, windows: FloatArray) -> FloatArray:
         level = np.maximum(np.einsum("swm,swm->sw", slope, weights), 1e-300)[..., None]
         weights = weights * np.exp(-RATE * np.clip(slope / level - 1.0, -4.0, 4.0))
         weights = weights / weights.sum(axis=2, keepdims=True)
-    return np.where((windows > 0)[..., None], weights, 1.0 / n_members)
+    return np.asarray(np.where((windows > 0)[..., None], weights, 1.0 / n_members))

@@ -67,11 +67,11 @@ class Contributions:
 
     Args:
         terms: the K addends.
-        values: shape (series, origins, steps, K), in the target's unit; they sum over K to the forecast.
+        addends: shape (series, origins, steps, K), in the target's unit; they sum over K to the forecast.
     """
 
     terms: tuple[Term, ...]
-    values: FloatArray
+    addends: FloatArray
 
 
 class FittedMember(ABC):

@@ -1,6 +1,7 @@
 """The linear member: one small ridge regression per series and step ahead, all solved at once.
 
-It corrects the seasonal profile by the direct features of `loopcast.zoo.features`; combining members is not its business.
+It corrects the seasonal profile by the direct features of `loopcast.zoo.features`; how members are combined does not
+belong here.
 """
 
 from collections.abc import Mapping
@@ -30,8 +31,9 @@ FEWEST_ROWS = 12
 
 
 class Linear(Member):
-    """Direct regression; `parameters`: `half_life_origins` (origins after which a row counts
-    half; absent: all count the same).
+    """Direct regression of all steps at once.
+
+    `parameters`: `half_life_origins`, origins after which a row counts half; absent: all rows count the same.
     """
 
     kind = "linear"
@@ -67,7 +69,7 @@ class Linear(Member):
         enough = np.isfinite(target).sum(axis=2, keepdims=True) >= FEWEST_ROWS
         target = np.where(enough, target, np.nan)
         batch = len(series) * recipe.steps
-        weights = self._weights(origins, recipe)
+        weights = self._weights(origins)
         fit = fit_ridge(
             np.swapaxes(design.values, 1, 2).reshape(batch, origins.shape[1], -1),
             target.reshape(batch, -1),
@@ -82,7 +84,7 @@ class Linear(Member):
             "weight": (np.abs(fit.coefficients) * fit.spread).reshape(*shape, -1),
         }
 
-    def _weights(self, origins: IntArray, recipe: Recipe) -> FloatArray:
+    def _weights(self, origins: IntArray) -> FloatArray:
         half_life = self.parameters.get("half_life_origins")
         if half_life is None:
             return np.ones((1, 1, origins.shape[1]))
@@ -123,7 +125,7 @@ class FittedLinear(FittedMember):
         values[..., 0] += design.base
         constant = np.broadcast_to(self.intercept[:, None, :, None], (*values.shape[:3], 1))
         terms = (*design.terms, Term("constant", ""))
-        return Contributions(terms=terms, values=np.concatenate([values, constant], axis=3))
+        return Contributions(terms=terms, addends=np.concatenate([values, constant], axis=3))
 
     def offsets(self) -> tuple[Offset, ...]:
         """Return what the features look at."""

@@ -24,6 +24,7 @@ class SeasonalNaive(Member):
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedSeasonalNaive":
         """Return the member; there is nothing to learn."""
+        del ends
         period = int(self.parameters["period"])
         return FittedSeasonalNaive(name=self.name, period=period, steps=situation.steps, target=panel.spec.target)
 
@@ -49,7 +50,7 @@ class FittedSeasonalNaive(FittedMember):
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
         """Return the one term there is."""
         term = Term(name=f"{self.target}[-{self.period}]", variable=self.target)
-        return Contributions(terms=(term,), values=self.predict(panel, origins)[..., None])
+        return Contributions(terms=(term,), addends=self.predict(panel, origins)[..., None])
 
     def offsets(self) -> tuple[Offset, ...]:
         """Return the last period."""

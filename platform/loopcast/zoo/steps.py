@@ -1,0 +1,237 @@
+"""A zoo asked from each series' last target: combination, interval and members in wall-clock steps, as arrays.
+
+Tables with stored timestamps are made in `loopcast.zoo.predict`.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from loopcast.errors import CallerError
+from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
+from loopcast.zoo.build import series_keys
+from loopcast.zoo.fill import fill_seasonal
+from loopcast.zoo.panel import Panel
+from loopcast.zoo.weights import combine, effective_weights
+from loopcast.zoo.zoo import Block, Zoo
+
+NO_MODEL = 1 << 30  # a lead that no origin can have
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Forecasts in wall-clock steps 1..H from each series' origin; the last axis of `members` is the zoo's members.
+
+    Args:
+        panel: reaches to the last target.
+        origins: shape (S,); -1 for a series without a value.
+        forecast: shape (S, H).
+        lower: shape (S, H).
+        upper: shape (S, H).
+        members: shape (S, H, M).
+        weights: weight each member really had, shape (S, H, M).
+        model_index: shape (S, H); -1 where no model but the seasonal naive spoke.
+        lead: steps from the origin to the one the models were asked from, shape (S,), negative for an earlier
+            one; NO_MODEL without.
+        block: number of the block that was asked, shape (S,); -1 without.
+        unmet: see `loopcast.zoo.predict.Prediction`.
+        notes: see `loopcast.zoo.predict.Prediction`.
+    """
+
+    panel: Panel
+    origins: IntArray
+    forecast: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    members: FloatArray
+    weights: FloatArray
+    model_index: IntArray
+    lead: IntArray
+    block: IntArray
+    unmet: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def predict_steps(zoo: Zoo, panel: Panel) -> Steps:
+    """Return the forecasts of a zoo in wall-clock steps from each series' last target."""
+    if (panel.spec.target, panel.spec.frequency) != (zoo.target, zoo.frequency):
+        found = f"{panel.spec.target} at {panel.spec.frequency}"
+        raise CallerError(
+            f"found a panel of {found}; expected {zoo.target} at {zoo.frequency}, as the zoo was built for"
+        )
+    origins = panel.last
+    n_steps = count_steps(zoo, panel, origins)
+    panel = panel.extend(max(0, int(origins.max()) + 2 * n_steps + 1 + day_steps(zoo) - len(panel.local)))
+    series = find_series(zoo, panel)
+    out = start_steps(zoo, panel, origins, n_steps)
+    for number in range(len(zoo.blocks)):
+        fill_block(out, number, zoo, series)
+    unmet = describe_unmet(panel, origins, series, out.lead)
+    return replace(out, unmet=unmet, notes=describe_history(zoo, panel, origins))
+
+
+def find_series(zoo: Zoo, panel: Panel) -> IntArray:
+    """Return each series' number in the zoo's list; -1 for an unknown one."""
+    numbers = {key: number for number, key in enumerate(zoo.series)}
+    return np.array([numbers.get(key, -1) for key in series_keys(panel)], dtype=np.int64)
+
+
+def day_steps(zoo: Zoo) -> int:
+    """Return the number of steps between two origins of a situation."""
+    return max(block.situation.stride for block in zoo.blocks)
+
+
+def count_steps(zoo: Zoo, panel: Panel, origins: IntArray) -> int:
+    """Return the most wall-clock steps that any series' horizon holds."""
+    known = np.unique(origins[origins >= 0])
+    _, first = np.unique(panel.time_of_day(known), return_index=True)
+    counts = [zoo.spec.horizon.count_steps(panel.local[int(p)], zoo.frequency) for p in known[first]]
+    return max([1, *counts])
+
+
+def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Steps:
+    """Return the seasonal naive of the longest period with the interval of its own past errors."""
+    n_series, ahead = len(origins), np.arange(1, n_steps + 1)
+    forecast = np.full((n_series, n_steps), np.nan)
+    for period in (*zoo.seasonal_periods[::-1], 1):
+        back = period * -(-ahead // period)
+        guess = take_positions(fill_seasonal(panel.y, period), origins[:, None] + (ahead - back))
+        forecast = np.where(np.isfinite(forecast), forecast, guess)
+    past = panel.y[:, : int(origins.max()) + 1]
+    period = min(zoo.seasonal_periods[-1], max(1, past.shape[1] // 2))
+    change = np.sort(past[:, period:] - past[:, :-period], axis=1)
+    count = np.isfinite(change).sum(axis=1)
+    tail = (100.0 - zoo.spec.level) / 200.0
+    rows = np.arange(n_series)
+    ends = [
+        np.where(count > 0, change[rows, (share * np.maximum(count - 1, 0)).astype(np.int64)], 0.0)
+        if change.shape[1]
+        else np.zeros(n_series)
+        for share in (tail, 1.0 - tail)
+    ]
+    empty = np.zeros((n_series, n_steps, len(zoo.member_names)))
+    return Steps(
+        panel=panel,
+        origins=origins,
+        forecast=forecast,
+        lower=forecast + np.minimum(ends[0], 0.0)[:, None],
+        upper=forecast + np.maximum(ends[1], 0.0)[:, None],
+        members=np.full(empty.shape, np.nan),
+        weights=empty,
+        model_index=np.full(forecast.shape, -1, dtype=np.int64),
+        lead=np.full(n_series, NO_MODEL, dtype=np.int64),
+        block=np.full(n_series, -1, dtype=np.int64),
+    )
+
+
+def block_leads(block: Block, panel: Panel, origins: IntArray) -> IntArray:
+    """Return the steps from each origin to the nearest one at the block's time of day; NO_MODEL for no origin."""
+    stride = block.situation.stride
+    minutes = (block.situation.time_of_day - panel.time_of_day(origins)) % 1440
+    signed = np.where(minutes > 720, minutes - 1440, minutes)
+    return np.where(origins >= 0, np.round(signed * stride / 1440).astype(np.int64), NO_MODEL)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Which cells of `Steps` come from which cells of a block.
+
+    Args:
+        series: row in `Steps`, shape (C,).
+        column: step in `Steps` - 1, shape (C,).
+        row: series in the block, shape (C,).
+        step: step in the block - 1, shape (C,).
+    """
+
+    series: IntArray
+    column: IntArray
+    row: IntArray
+    step: IntArray
+
+
+def match_cells(out: Steps, block: Block, rows: IntArray, chosen: IntArray, lead: IntArray) -> Cells:
+    """Return the cells of the chosen series that a block's models reach."""
+    step = np.arange(out.forecast.shape[1])[None, :] - lead[chosen][:, None]
+    picked, column = np.nonzero((step >= 0) & (step < block.situation.steps))
+    return Cells(chosen[picked], column, rows[chosen][picked], step[picked, column])
+
+
+def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
+    """Write a block's forecasts over those that were made from further away; `out` is this module's own."""
+    block = zoo.blocks[number]
+    rows = find_rows(block, series)
+    lead = block_leads(block, out.panel, out.origins)
+    chosen = np.flatnonzero((rows >= 0) & (lead < NO_MODEL) & (np.abs(lead) < np.abs(out.lead)))
+    if not len(chosen):
+        return
+    aligned, origins = align_series(out, chosen, rows[chosen], lead, len(block.series))
+    made, weights = ask_members(block, aligned, origins)
+    forecast = combine(made, weights)
+    low, high = block.bounds[:, None, None, 0], block.bounds[:, None, None, 1]
+    ends = (forecast, *block.intervals.around(forecast))
+    cells = match_cells(out, block, rows, chosen, lead)
+    source = (cells.row, 0, cells.step)
+    usable = np.isfinite(forecast[source])
+    cells = Cells(cells.series[usable], cells.column[usable], cells.row[usable], cells.step[usable])
+    target, source = (cells.series, cells.column), (cells.row, 0, cells.step)
+    for table, values in zip((out.forecast, out.lower, out.upper), ends, strict=True):
+        table[target] = np.clip(values, low, high)[source]
+    out.model_index[target] = block.first_index + cells.step
+    share = effective_weights(made, weights)
+    for index, member in enumerate(block.members):
+        column = zoo.member_names.index(member.name)
+        out.members[(*target, column)] = made[(*source, index)]
+        out.weights[(*target, column)] = share[(*source, index)]
+    out.lead[chosen], out.block[chosen] = lead[chosen], number
+
+
+def find_rows(block: Block, series: IntArray) -> IntArray:
+    """Return each series' row in a block, by its number in the zoo; -1 where it is not there."""
+    place = {int(number): row for row, number in enumerate(block.series)}
+    return np.array([place.get(int(number), -1) for number in series], dtype=np.int64)
+
+
+def align_series(out: Steps, chosen: IntArray, rows: IntArray, lead: IntArray, n_series: int) -> tuple[Panel, IntArray]:
+    """Return the panel and origins in the order of a block's series; a series that is not there has no values."""
+    order = np.full(n_series, int(chosen[0]), dtype=np.int64)
+    order[rows] = chosen
+    origins = np.full((n_series, 1), -1, dtype=np.int64)
+    origins[rows, 0] = out.origins[chosen] + lead[chosen]
+    return out.panel.select(order), origins
+
+
+def ask_members(block: Block, panel: Panel, origins: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the members' forecasts, shape (S, 1, H, M), and their weights, broadcastable to it."""
+    made = np.stack([member.predict(panel, origins) for member in block.members], axis=3)
+    return made, block.weights[:, None]
+
+
+def describe_unmet(panel: Panel, origins: IntArray, series: IntArray, lead: IntArray) -> tuple[str, ...]:
+    """Return one sentence per reason why models were not asked, or not from the origin itself."""
+    said = []
+    unknown = int(((series < 0) & (origins >= 0)).sum())
+    if unknown:
+        said.append(f"{unknown} series unknown to the zoo: seasonal naive instead")
+    if (origins < 0).any():
+        said.append(f"{int((origins < 0).sum())} series without a target value: no forecast")
+    for steps in np.unique(lead[(lead != 0) & (lead != NO_MODEL)]):
+        minutes = int(panel.time_of_day(origins[lead == steps])[0])
+        moment = f"{minutes // 60:02d}:{minutes % 60:02d}"
+        asked = f"{abs(steps)} steps {'later' if steps > 0 else 'earlier'}"
+        said.append(f"no models for origins at {moment}: asked {asked}, seasonal naive where they do not reach")
+    return tuple(said)
+
+
+def describe_history(zoo: Zoo, panel: Panel, origins: IntArray) -> tuple[str, ...]:
+    """Return one sentence for each variable whose history is shorter than the zoo looks back."""
+    said = []
+    for offset in zoo.minimal_history:
+        values = panel.y if offset.variable == zoo.target else panel.x.get(offset.variable)
+        if values is None:
+            said.append(f"{offset.variable} is not there: its terms count as usual")
+            continue
+        first = np.isfinite(values).argmax(axis=1)
+        short = (origins >= 0) & ((origins + offset.first < first) | ~np.isfinite(values).any(axis=1))
+        if short.any():
+            said.append(f"{int(short.sum())} series with less than {-offset.first} steps of {offset.variable}")
+    return tuple(said)
