@@ -17,6 +17,7 @@ from loopcast.zoo.panel import Panel
 
 PROFILE_ALPHA = 0.2
 PROFILE_DEPTH = 12
+LEVEL_PERIODS = 3
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -48,7 +49,7 @@ class Recipe:
 
     def offsets(self) -> tuple[Offset, ...]:
         """Return the values that the features look at, relative to the origin."""
-        depth = (PROFILE_DEPTH + 2) * self.long
+        depth = PROFILE_DEPTH * self.long + max(self.long, LEVEL_PERIODS * self.short)
         target = Offset(self.target, -depth, 0)
         ahead = [Offset(name, -self.long, self.steps) for name in self.known_ahead]
         lagged = [Offset(name, lead - self.short, lead) for name, lead in self.lagged]
@@ -178,7 +179,7 @@ def target_features(shared: Dictionary) -> Iterator[Feature]:
     for lag in range(3):
         last = take_positions(shared.deviations, shared.origins - lag)
         yield Term(f"{name}:last_deviation[-{lag}]", name), np.tile(last[:, :, None], shape)
-    for window in sorted({max(2, short // 4), short, 3 * short, long}):
+    for window in sorted({max(2, short // 4), short, LEVEL_PERIODS * short, long}):
         level = take_positions(rolling_mean(shared.deviations, window), shared.origins)
         yield Term(f"{name}:level_{window}", name), np.tile(level[:, :, None], shape)
 

@@ -48,7 +48,8 @@ def learn_intervals(errors: FloatArray, *, level: float) -> Intervals:
     ratio = (errors / safe).reshape(n_series, n_windows * n_steps)
     tail = (100.0 - level) / 200.0 * n_windows / (n_windows + 1.0)
     everyone = rank_quantiles(ratio.reshape(1, -1), tail)
-    each = np.where(np.isfinite(ratio).any(axis=1)[:, None], rank_quantiles(ratio, tail), everyone)
+    has_errors = (count.sum(axis=1) > 0)[:, None]
+    each = np.where(has_errors, rank_quantiles(ratio, tail), everyone)
     quantiles = 0.5 * each + 0.5 * everyone
     return Intervals(spread, np.stack([np.minimum(quantiles[:, 0], 0.0), np.maximum(quantiles[:, 1], 0.0)], axis=1))
 

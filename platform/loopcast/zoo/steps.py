@@ -64,6 +64,8 @@ def predict_steps(zoo: Zoo, panel: Panel) -> Steps:
     panel = panel.extend(max(0, int(origins.max()) + 2 * n_steps + 1 + day_steps(zoo) - len(panel.local)))
     series = find_series(zoo, panel)
     out = start_steps(zoo, panel, origins, n_steps)
+    chosen, lead = choose_blocks(zoo, out, series)
+    out = replace(out, block=chosen, lead=lead)
     for number in range(len(zoo.blocks)):
         fill_block(out, number, zoo, series)
     unmet = describe_unmet(panel, origins, series, out.lead)
@@ -124,12 +126,37 @@ def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Step
     )
 
 
-def block_leads(block: Block, panel: Panel, origins: IntArray) -> IntArray:
-    """Return the steps from each origin to the nearest one at the block's time of day; NO_MODEL for no origin."""
+def choose_blocks(zoo: Zoo, out: Steps, series: IntArray) -> tuple[IntArray, IntArray]:
+    """Return for each series the block whose models reach most steps, and from how many steps later they are asked.
+
+    Args:
+        zoo: its blocks.
+        out: gives origins and steps.
+        series: numbers of the series in the zoo's list.
+
+    Returns:
+        Block numbers (-1: none) and leads (NO_MODEL where none), each of shape (S,).
+    """
+    n_steps = out.forecast.shape[1]
+    options = []
+    for number, block in enumerate(zoo.blocks):
+        here = (find_rows(block, series) >= 0) & (out.origins >= 0)
+        for lead in block_leads(block, out.panel, out.origins):
+            beyond = np.maximum(0, n_steps - lead - block.situation.steps)
+            cost = np.where(here, np.maximum(lead, 0) + beyond + np.abs(lead) / 1e4, np.inf)
+            options.append((np.full(len(series), number), lead, cost))
+    numbers, leads, costs = (np.stack(part) for part in zip(*options, strict=True))
+    best = (costs.argmin(axis=0), np.arange(len(series)))
+    found = np.isfinite(costs[best]) & (costs[best] < n_steps)
+    return np.where(found, numbers[best], -1), np.where(found, leads[best], NO_MODEL)
+
+
+def block_leads(block: Block, panel: Panel, origins: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the steps from each origin to the next, and (at most 0) to the previous, time of day of a block."""
     stride = block.situation.stride
     minutes = (block.situation.time_of_day - panel.time_of_day(origins)) % 1440
-    signed = np.where(minutes > 720, minutes - 1440, minutes)
-    return np.where(origins >= 0, np.round(signed * stride / 1440).astype(np.int64), NO_MODEL)
+    later = np.round(minutes * stride / 1440).astype(np.int64)
+    return later, np.where(later > 0, later - stride, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,11 +184,10 @@ def match_cells(out: Steps, block: Block, rows: IntArray, chosen: IntArray, lead
 
 
 def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
-    """Write a block's forecasts over those that were made from further away; `out` is this module's own."""
+    """Write a block's forecasts over the seasonal naive's; `out` is this module's own."""
     block = zoo.blocks[number]
     rows = find_rows(block, series)
-    lead = block_leads(block, out.panel, out.origins)
-    chosen = np.flatnonzero((rows >= 0) & (lead < NO_MODEL) & (np.abs(lead) < np.abs(out.lead)))
+    lead, chosen = out.lead, np.flatnonzero(out.block == number)
     if not len(chosen):
         return
     aligned, origins = align_series(out, chosen, rows[chosen], lead, len(block.series))
@@ -182,7 +208,6 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
         column = zoo.member_names.index(member.name)
         out.members[(*target, column)] = made[(*source, index)]
         out.weights[(*target, column)] = share[(*source, index)]
-    out.lead[chosen], out.block[chosen] = lead[chosen], number
 
 
 def find_rows(block: Block, series: IntArray) -> IntArray:

@@ -65,7 +65,7 @@ def error_gram(forecasts: FloatArray, targets: FloatArray) -> tuple[FloatArray, 
     """Return products of the members' errors per series and window, and whether the window counted.
 
     Each cell is divided by the size of its mean error, so that sums behave like absolute errors, and by the series'
-    scale, so that series can be pooled. A silent member is charged three times the others' largest error.
+    scale up to that window, so that series can be pooled. A silent member is charged three times the others' largest error.
     """
     errors = targets[..., None] - forecasts
     silent = np.isnan(errors) & np.isfinite(targets)[..., None]
@@ -73,12 +73,13 @@ def error_gram(forecasts: FloatArray, targets: FloatArray) -> tuple[FloatArray, 
     errors = np.nan_to_num(np.where(silent, 3.0 * size, errors))
     counted = np.isfinite(targets) & ~silent.all(axis=3)
     mean = np.abs(errors).mean(axis=3) * counted
-    scale = mean.sum(axis=(1, 2)) / np.maximum(counted.sum(axis=(1, 2)), 1)
-    scale = np.where(scale > 0, scale, 1.0)[:, None, None]
+    number = np.cumsum(counted.sum(axis=2), axis=1)
+    scale = np.cumsum(mean.sum(axis=2), axis=1) / np.maximum(number, 1)
+    scale = np.where(scale > 0, scale, 1.0)[..., None]
     robust = counted / (mean + 0.3 * scale) / scale
     gram = np.einsum("swhm,swhn,swh->swmn", errors, errors, robust)
-    number = np.maximum(counted.sum(axis=2), 1)[..., None, None]
-    return gram / number, (counted.sum(axis=2) > 0).astype(np.float64)
+    cells = np.maximum(counted.sum(axis=2), 1)[..., None, None]
+    return gram / cells, (counted.sum(axis=2) > 0).astype(np.float64)
 
 
 def solve_weights(total: FloatArray, windows: FloatArray) -> FloatArray:
