@@ -43,10 +43,17 @@ def test_an_hourly_grid_in_a_zone_counts_every_utc_hour_and_a_daily_one_every_lo
 
 @pytest.mark.parametrize(
     ("horizon", "origin", "frequency", "steps"),
-    [("1D", "2026-11-20 23:00", "h", 24), ("1D", "2026-11-20 22:00", "h", 25), ("2D", "2026-11-20 23:45", "15min", 192),
-     ("1D", "2026-11-20", "D", 1), ("1W", "2026-11-20", "D", 9), ("1M", "2026-01-15", "D", 44), ("1M", "2026-01-01", "MS", 1),
-     (13, "2026-11-20", "D", 13)],
-)  # fmt: skip
+    [
+        ("1D", "2026-11-20 23:00", "h", 24),
+        ("1D", "2026-11-20 22:00", "h", 25),
+        ("2D", "2026-11-20 23:45", "15min", 192),
+        ("1D", "2026-11-20", "D", 1),
+        ("1W", "2026-11-20", "D", 9),
+        ("1M", "2026-01-15", "D", 44),
+        ("1M", "2026-01-01", "MS", 1),
+        (13, "2026-11-20", "D", 13),
+    ],
+)
 def test_a_horizon_reaches_to_the_end_of_its_last_calendar_unit(horizon, origin, frequency, steps):
     assert Horizon.parse(horizon).count_steps(pd.Timestamp(origin), frequency) == steps
 

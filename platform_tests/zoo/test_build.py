@@ -105,7 +105,7 @@ def test_one_series_does_not_change_another(shops):
 
 
 def test_an_unknown_series_gets_the_seasonal_naive_and_it_is_said(shops):
-    zoo, panel = shops
+    zoo, _ = shops
     stranger = panel_from_frame(shop_frame().replace({"shop": {"b": "c"}}), PANEL)
     made = predict(zoo, stranger)
     assert "1 series unknown" in made.situations_unmet[0]
@@ -229,7 +229,7 @@ def test_every_frequency_has_its_zoo(frequency, length):
 
 
 def test_importing_the_zoo_does_not_import_sktime():
-    code = "import sys, loopcast.zoo.build, loopcast.zoo.predict, loopcast.zoo.document, loopcast.experimentation.backtest; "
+    code = "import sys, loopcast.zoo.build, loopcast.zoo.explain, loopcast.experimentation.leaderboard; "
     code += "print([m for m in ('sktime', 'sklearn', 'scipy', 'dagster') if m in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.frequency import seasonal_periods
-from loopcast.experimentation.measures import seasonal_naive_scale
 from loopcast.zoo.arrays import FloatArray
 from loopcast.zoo.build import combine_past
+from loopcast.zoo.measures import seasonal_naive_scale
 from loopcast.zoo.panel import Panel, stored_timestamps
 from loopcast.zoo.rolling import Failure, Rolling, roll
 from loopcast.zoo.spec import ZooSpec

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.experimentation.backtest import COMBINATION, Backtest, member_names
-from loopcast.experimentation.measures import mean_absolute_error, mean_error, root_mean_squared_error
+from loopcast.zoo.measures import mean_absolute_error, mean_error, root_mean_squared_error
 from loopcast.zoo.weights import learn_weights
 
 NAIVE = "seasonal_naive"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.table import TableSpec
-from loopcast.experimentation.measures import (
+from loopcast.zoo.measures import (
     interval_coverage,
     mean_absolute_error,
     mean_error,

@@ -65,7 +65,8 @@ def error_gram(forecasts: FloatArray, targets: FloatArray) -> tuple[FloatArray, 
     """Return products of the members' errors per series and window, and whether the window counted.
 
     Each cell is divided by the size of its mean error, so that sums behave like absolute errors, and by the series'
-    scale up to that window, so that series can be pooled. A silent member is charged three times the others' largest error.
+    scale up to that window, so that series can be pooled. A silent member is charged three times the others' largest
+    error.
     """
     errors = targets[..., None] - forecasts
     silent = np.isnan(errors) & np.isfinite(targets)[..., None]

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from loopcast.experimentation.measures import (
+from loopcast.zoo.measures import (
     interval_coverage,
     mean_absolute_error,
     mean_error,
