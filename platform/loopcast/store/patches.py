@@ -17,7 +17,7 @@ from loopcast.dataops.table import OPERATION, TableSpec
 from loopcast.dataops.updates import Update
 from loopcast.errors import DamageError
 from loopcast.store.lake import Lake
-from loopcast.store.records import sha256
+from loopcast.store.records import read_content, sha256
 
 ROW_GROUP_SIZE = 100_000
 CACHE_BYTES = 128_000_000
@@ -46,6 +46,7 @@ class PatchFiles:
         self._lake, self._folder, self._spec = lake, folder, spec
         self._cache: OrderedDict[str, Any] = OrderedDict()
         self._cached_bytes = 0
+        self._checked: set[str] = set()
         self._time_ranges: dict[str, tuple[datetime, datetime]] = {}
 
     def write(self, update: Update) -> str:
@@ -60,7 +61,7 @@ class PatchFiles:
         """Return a patch as an Arrow table: keys, the variables that were sent, `_operation`."""
         if digest in self._cache:
             return self._cache[digest]
-        content = self._lake.get(self.path(digest))
+        content = read_content(self._lake, self.path(digest), digest=digest)
         try:
             table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
         except (pa.ArrowException, OSError) as error:
@@ -80,9 +81,17 @@ class PatchFiles:
         return f"{self._folder}/{digest}.parquet"
 
     def local_path(self, digest: str) -> str | None:
-        """Return a patch's path on this machine, None where it is elsewhere."""
+        """Return a patch's path on this machine, None where it is elsewhere.
+
+        The first time its bytes are checked; DamageError is raised where they are not what was written.
+        """
         path = self._lake.local_path(self.path(digest))
-        return None if path is None else str(path)
+        if path is None:
+            return None
+        if digest not in self._checked:
+            read_content(self._lake, self.path(digest), digest=digest)
+            self._checked.add(digest)
+        return str(path)
 
     def _keep(self, digest: str, table: Any) -> None:  # noqa: ANN401
         """Keep a table in memory; the ones read longest ago make room."""

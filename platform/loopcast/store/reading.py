@@ -15,6 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from loopcast.dataops.table import TableSpec
+from loopcast.errors import StoreError
 from loopcast.store.patches import PatchFiles, PatchRef
 from loopcast.store.statements import (
     BASE,
@@ -108,6 +109,9 @@ class DatasetReader:
                 if frame is not None:
                     cursor.register(name, pa.Table.from_pandas(frame, preserve_index=False))
             return cursor.sql(query).to_arrow_table()
+        except duckdb.Error as error:
+            base = self._patches.path(refs[0].digest)
+            raise StoreError(f"cannot read the dataset over {base}: {error}; verify the store") from error
         finally:
             cursor.close()
 

@@ -4,7 +4,7 @@ Here belongs reading all of it again and naming every file that is damaged or go
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loopcast.dataops.digest import state_digest
@@ -58,17 +58,17 @@ def verify(store: Store) -> VerifyReport:
     """
     fresh = Store.over(store.lake, use_case=store.use_case, spec=store.spec, code_version="")
     paths = store.lake.list(store.use_case)
-    damages = [damage for path in paths for damage in _check(path, lambda path=path: _check_file(fresh, path))]
+    damages = [damage for path in paths for damage in _check(fresh, path)]
     damages += _check_chain(fresh, set(paths))
     if not damages:
         damages += _check_state(fresh)
     return VerifyReport(len(paths), tuple(dict.fromkeys(damages)))
 
 
-def _check(path: str, check: Callable[[], None]) -> Iterator[Damage]:
-    """Yield the damage that a check of one file meets."""
+def _check(store: Store, path: str) -> Iterator[Damage]:
+    """Yield the damage that the check of one file meets."""
     try:
-        check()
+        _check_file(store, path)
     except (DamageError, NotFoundError) as error:
         yield Damage(path, str(error))
     except (KeyError, TypeError, ValueError) as error:

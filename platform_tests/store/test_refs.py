@@ -1,0 +1,44 @@
+import threading
+
+import pytest
+
+from loopcast.errors import CallerError
+from loopcast.store.lake import LocalLake, ObjectLake
+from loopcast.store.refs import References
+from store_examples import NOW
+
+
+@pytest.fixture(params=["local", "memory"])
+def references(request, tmp_path):
+    return References(LocalLake(tmp_path) if request.param == "local" else ObjectLake.in_memory(), folder="demo")
+
+
+def test_the_newest_value_counts_and_all_are_remembered(references):
+    assert references.current("zoo") is None
+    first = references.append("zoo", {"digest": "a"}, now=NOW)
+    second = references.append("zoo", {"digest": "b"}, now=NOW)
+    assert references.current("zoo") == second
+    assert references.history("zoo") == [first, second]
+    assert [reference.number for reference in references.history("zoo")] == [1, 2]
+    assert references.current("zo") is None
+
+
+def test_appending_at_the_same_time_loses_nothing(references):
+    def append(worker):
+        for at in range(5):
+            references.append("zoo", {"worker": worker, "at": at}, now=NOW)
+
+    workers = [threading.Thread(target=append, args=(worker,)) for worker in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    history = references.history("zoo")
+    assert [reference.number for reference in history] == list(range(1, 16))
+    assert len({(item.value["worker"], item.value["at"]) for item in history}) == 15
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a/b", ".x"])
+def test_a_name_that_is_a_path_is_refused(references, name):
+    with pytest.raises(CallerError):
+        references.append(name, {}, now=NOW)
