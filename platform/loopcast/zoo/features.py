@@ -18,6 +18,8 @@ from loopcast.zoo.panel import Panel
 PROFILE_ALPHA = 0.2
 PROFILE_DEPTH = 12
 LEVEL_PERIODS = 3
+LIKE_SUNDAY = "holiday:like_sunday"
+SUNDAY_SHARE = 0.5  # before any holiday was seen, one is expected half way between its weekday and a Sunday
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
@@ -63,12 +65,17 @@ class Design:
     Args:
         terms: names of the K features.
         values: shape (S, O, H, K); NaN where unknown.
-        base: what the features correct, the seasonal profile; shape (S, O, H).
+        fixed: coefficient each feature has before anything is learned: 1 for the seasonal profile, shape (K,).
     """
 
     terms: tuple[Term, ...]
     values: FloatArray
-    base: FloatArray
+    fixed: FloatArray
+
+    @property
+    def base(self) -> FloatArray:
+        """What fitted coefficients correct: the features times their fixed coefficients, shape (S, O, H)."""
+        return np.asarray(self.values[..., self.fixed != 0] @ self.fixed[self.fixed != 0])
 
 
 def make_recipe(panel: Panel, situation: Situation, ends: IntArray) -> Recipe:
@@ -112,7 +119,9 @@ def build_design(panel: Panel, origins: IntArray, recipe: Recipe) -> Design:
     values = np.empty((*shape, len(parts)))
     for index, (_, part) in enumerate(parts):
         values[..., index] = part
-    return Design(terms=tuple(term for term, _ in parts), values=values, base=dictionary.base)
+    terms = tuple(term for term, _ in parts)
+    fixed = np.array([{0: 1.0}.get(k, SUNDAY_SHARE * (term.name == LIKE_SUNDAY)) for k, term in enumerate(terms)])
+    return Design(terms=terms, values=values, fixed=fixed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,7 +219,7 @@ def holiday_features(shared: Dictionary, inside: IntArray) -> Iterator[Feature]:
         too_new = shared.positions - since_sunday > shared.origins[:, :, None]
         sunday = shared.positions - since_sunday - np.where(too_new, shared.back, 0)
         unlike = take_positions(shared.profile, sunday) - shared.base
-        yield Term("holiday:like_sunday", ""), np.where(is_holiday > 0, np.nan_to_num(unlike), 0.0)
+        yield Term(LIKE_SUNDAY, ""), np.where(is_holiday > 0, np.nan_to_num(unlike), 0.0)
     for word, shift in (("before", day), ("after", -day)):
         beside = np.array([bool(name) for name in holiday_of_days(local + shift, recipe.place)])
         yield Term(f"holiday:day_{word}", ""), beside[inside].astype(np.float64) * (1 - is_holiday)

@@ -81,7 +81,7 @@ class Linear(Member):
             "center": fit.center.reshape(*shape, -1),
             "coefficients": fit.coefficients.reshape(*shape, -1),
             "intercept": fit.intercept.reshape(shape),
-            "weight": (np.abs(fit.coefficients) * fit.spread).reshape(*shape, -1),
+            "weight": (np.abs(fit.coefficients + design.fixed) * fit.spread).reshape(*shape, -1),
         }
 
     def _weights(self, origins: IntArray) -> FloatArray:
@@ -113,16 +113,16 @@ class FittedLinear(FittedMember):
         self.center, self.coefficients, self.intercept, self.weight = center, coefficients, intercept, weight
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
-        """Return profile + intercept + the features' part."""
+        """Return the fixed part + intercept + the learned part."""
         design = self._design(panel, origins)
         part = np.einsum("sohk,shk->soh", self._centred(design), self.coefficients)
         return np.asarray(design.base + self.intercept[:, None] + part)
 
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
-        """Return the profile (with its own coefficient), the constant, and one term per feature."""
+        """Return one term per feature, its fixed and its learned part together, and the constant."""
         design = self._design(panel, origins)
         values = self._centred(design) * self.coefficients[:, None]
-        values[..., 0] += design.base
+        values += np.where(design.fixed != 0, design.values * design.fixed, 0.0)
         constant = np.broadcast_to(self.intercept[:, None, :, None], (*values.shape[:3], 1))
         terms = (*design.terms, Term("constant", ""))
         return Contributions(terms=terms, addends=np.concatenate([values, constant], axis=3))
