@@ -8,8 +8,8 @@ import numpy as np
 from loopcast.zoo.arrays import FloatArray
 
 POOL_WINDOWS = 7.0
-PRIOR_POWER = 3.0
-ROUNDS = 60
+PRIOR_POWER = 6.0
+ROUNDS = 20
 RATE = 0.25
 
 
