@@ -21,6 +21,7 @@ from loopcast.orchestration.runs import Runner, find_home, open_home
 from loopcast.orchestration.serve import Platform, pick_port
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.versions import Upload
+from loopcast.use_case.loader import load_use_cases
 
 
 @click.command(epilog="Example: loopcast replay interstate_traffic --updates 7")
@@ -59,6 +60,7 @@ def serve(port: int) -> None:
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         stopping.set()
 
+    load_use_cases(read_settings().use_cases)  # a wrong YAML is told here, not in a log
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     free = pick_port(port)

@@ -28,5 +28,5 @@ def defs() -> dg.Definitions:
 def load_components(folder: Path) -> dg.Definitions:
     """Return the definitions of all components below a folder, which need be neither a package nor importable."""
     module = ModuleType(f"loopcast_use_cases_{folder.name}")
-    module.__path__ = [str(folder)]
+    module.__file__, module.__path__ = None, [str(folder)]
     return dg.ComponentTree.from_module(defs_module=module, project_root=folder.parent).build_defs()
