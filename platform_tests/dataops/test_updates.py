@@ -69,6 +69,7 @@ def test_a_removed_row_carries_no_values():
         ("t,load\nyesterday,1\n", ("bad_timestamp", 2, "t")),
         ("t,load\nnow,1\n", ("bad_timestamp", 2, "t")),
         ("t,load\n2020-02-30,1\n", ("bad_timestamp", 2, "t")),
+        ("t,load\n0001-01-01,1\n", ("bad_timestamp", 2, "t")),
         ("t,load\n2020-01-01 00:00+01:00,1\n", ("bad_timestamp", 2, "t")),
         ("t,load\n2020-01-01 00:30,1\n", ("off_grid", 2, "t")),
         ("t,load\n2020-01-01,1\n2020-01-01T00,2\n", ("duplicate_key", 3, None)),
@@ -180,6 +181,12 @@ def test_a_byte_order_mark_windows_lines_and_quotes_are_read():
     assert frame["sky"].tolist() == ['rain, then "sun"']
 
 
+def test_times_beyond_the_calendar_are_named_in_parquet_too():
+    times = np.array(["2020-01-01T00", "9999-12-31T23", "+30000-01-01T00"], dtype="datetime64[us]")
+    content = pd.DataFrame({"t": times, "load": [1.0, 2.0, 3.0]}).to_parquet(index=False)
+    assert found_in(content, name="u.parquet") == [("bad_timestamp", 2, "t"), ("bad_timestamp", 3, "t")]
+
+
 @pytest.mark.parametrize("name", ["u.xlsx", "u", "u.csv.zip"])
 def test_other_kinds_of_file_are_refused(name):
     assert found_in("t,load\n2020-01-01,1\n", name=name) == [("unreadable_file", None, None)]
@@ -220,7 +227,7 @@ def test_no_bytes_raise(content, name, spec):
 
 
 @given(st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_damaged_parquet_never_raises(data):
     frame = pd.DataFrame({"t": pd.date_range("2020", periods=5, freq="h"), "load": np.arange(5.0)})
     content = bytearray(frame.to_parquet(index=False))

@@ -55,7 +55,12 @@ NOT_FINITE = Rule(
     "not_finite", "a finite number, or an empty cell for missing", "leave the cell empty where it is missing"
 )
 EMPTY_KEY = Rule("empty_key", "a value in every key column", "fill in the key or leave the row out")
-BAD_TIMESTAMP = Rule("bad_timestamp", "an ISO 8601 time such as 2026-03-01 14:00:00", "write the time in ISO 8601")
+FIRST_TIME, LAST_TIME = pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")
+BAD_TIMESTAMP = Rule(
+    "bad_timestamp",
+    "an ISO 8601 time such as 2026-03-01 14:00:00, between the years 1700 and 2200",
+    "write the time in ISO 8601",
+)
 OFFSET_REFUSED = Rule(
     "bad_timestamp", "wall-clock time without an offset: the use case has no time zone", "leave the offset out"
 )
@@ -147,9 +152,9 @@ def _localise(
 
 def _parse_times(column: Any) -> tuple[pd.Series, pd.Series, Mask]:  # noqa: ANN401
     """Return times without an offset, times with one (in UTC), and where there is neither."""
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+    if _is_time(column.type):
         is_aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
-        times = pd.Series(pc.cast(column, pa.timestamp("us"), safe=False).to_numpy())
+        times = _drop_far_times(pd.Series(pc.cast(column, pa.timestamp("us"), safe=False).to_numpy()))
         nothing = pd.Series(np.full(len(times), np.datetime64("NaT"), dtype="datetime64[us]"))
         bad = times.isna().to_numpy(dtype=bool)
         return (nothing, times, bad) if is_aware else (times, nothing, bad)
@@ -161,10 +166,15 @@ def _parse_times(column: Any) -> tuple[pd.Series, pd.Series, Mask]:  # noqa: ANN
     return naive, aware, (naive.isna() & aware.isna()).to_numpy(dtype=bool)
 
 
+def _drop_far_times(times: pd.Series) -> pd.Series:
+    """Return the times, NaT where they are so far off that conversions between time zones overflow."""
+    return times.where((times >= FIRST_TIME) & (times < LAST_TIME))
+
+
 def _to_datetimes(text: Any) -> pd.Series:  # noqa: ANN401
     """Return ISO 8601 texts as naive UTC times, NaT where there is none."""
     times = pd.to_datetime(pd.Series(text.to_pandas(), dtype="str"), format="ISO8601", errors="coerce", utc=True)
-    return times.dt.tz_localize(None).astype("datetime64[us]")
+    return _drop_far_times(times.dt.tz_localize(None).astype("datetime64[us]"))
 
 
 def _cast_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:  # noqa: ANN401
@@ -202,9 +212,17 @@ def _is_empty(column: Any) -> Mask:  # noqa: ANN401
     return np.asarray(missing, dtype=bool)
 
 
+def _is_time(kind: Any) -> bool:  # noqa: ANN401
+    """Return whether an Arrow type is a timestamp or a date."""
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
+
+
 def _quote(cell: Any) -> str:  # noqa: ANN401
     """Return a cell as it stands in the file, in quotes and bounded."""
-    value = cell.as_py() if hasattr(cell, "as_py") else cell
+    value = cell
+    if isinstance(cell, pa.Scalar):
+        is_time = _is_time(cell.type) and cell.is_valid
+        value = pc.cast(pc.cast(cell, pa.timestamp("us"), safe=False), pa.string()).as_py() if is_time else cell.as_py()
     if value is None or value == "":
         return "an empty cell"
     return bound_text(repr(value) if isinstance(value, str) else str(value), limit=FOUND_LIMIT)

@@ -64,7 +64,15 @@ def _read_parquet(content: bytes) -> tuple[RawTable, Findings]:
     """Return a Parquet file's columns."""
     table = pq.ParquetFile(pa.BufferReader(content)).read()
     rows = np.arange(1, table.num_rows + 1, dtype=np.int64)
-    return RawTable(tuple(table.column_names), tuple(table.columns), rows), Findings()
+    return RawTable(tuple(table.column_names), tuple(map(_simplify_times, table.columns)), rows), Findings()
+
+
+def _simplify_times(column: Any) -> Any:  # noqa: ANN401
+    """Return a column of timestamps in microseconds, those with any zone in UTC; other columns as they are."""
+    if not pa.types.is_timestamp(column.type):
+        return column
+    zone = None if column.type.tz is None else "UTC"
+    return pc.cast(column, pa.timestamp("us", tz=zone), safe=False)
 
 
 def _read_csv(content: bytes) -> tuple[RawTable | None, Findings]:
