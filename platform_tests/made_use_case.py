@@ -64,7 +64,9 @@ def make_sales(start: str, days: int, *, seed: int = 11) -> pd.DataFrame:
                 "region": region,
                 "shop": shop,
                 "day": every,
-                "sales": np.round(np.maximum(level * (1 + 0.5 * (every.dayofweek == 5)) + rng.normal(0, level / 20, 500), 0), 2),
+                "sales": np.round(
+                    np.maximum(level * (1 + 0.5 * (every.dayofweek == 5)) + rng.normal(0, level / 20, 500), 0), 2
+                ),
                 "open_hours": np.where(every.dayofweek == 6, 0.0, 10.0),
             }
         )

@@ -10,7 +10,9 @@ from loopcast.cli.write import update
 from loopcast.errors import LoopcastError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: loopcast versions interstate_traffic")
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: loopcast versions interstate_traffic"
+)
 def cli() -> None:
     """The forecasting lifecycle that runs by itself, on Dagster.
 

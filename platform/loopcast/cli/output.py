@@ -13,7 +13,6 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-
 PIPED_WIDTH = 160
 
 
@@ -36,7 +35,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str =
 
 def print_frame(frame: pd.DataFrame, *, as_json: bool, title: str = "") -> None:
     """Print a frame as a table, or as a JSON list of records."""
-    print_rows(frame.to_dict("records"), as_json=as_json, title=title)
+    rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    print_rows(rows, as_json=as_json, title=title)
 
 
 def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:

@@ -4,7 +4,6 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 
 import click
@@ -52,7 +51,13 @@ def replay(use_case: str, updates: int | None, as_json: bool) -> None:  # noqa: 
 
 
 @click.command(epilog="Example: loopcast serve --port 3000")
-@click.option("--port", type=click.IntRange(0, 65535), default=3000, show_default=True, help="Port of the UI; taken: the next free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=3000,
+    show_default=True,
+    help="Port of the UI; taken: the next free one.",
+)
 def serve(port: int) -> None:
     """Serve the Dagster UI and run the daemon until Ctrl-C or SIGTERM."""
     stopping = threading.Event()
@@ -69,7 +74,8 @@ def serve(port: int) -> None:
     click.echo("Starting the platform ...")
     with Platform(home=find_home(), port=free) as platform:
         platform.wait_ready()
-        click.echo(f"\n  Dagster UI  {platform.url}\n  Inbox       {Path(read_settings().inbox)}/<use case>/\n\nCtrl-C ends it.")
+        click.echo(f"\n  Dagster UI  {platform.url}")
+        click.echo(f"  Inbox       {read_settings().inbox}/<use case>/\n\nCtrl-C ends it.")
         while not stopping.is_set():
             ended = platform.find_ended()
             if ended:

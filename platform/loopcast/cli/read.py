@@ -29,18 +29,29 @@ def versions(use_case: str, last: int | None, as_json: bool) -> None:  # noqa: F
     print_rows(list_history(open_use_case(use_case), last=last), as_json=as_json, title=f"Versions of {use_case}")
 
 
-@click.command(epilog="Example: loopcast show interstate_traffic --version v00000003 --start 2017-10-03 --columns traffic_volume")
+@click.command(
+    epilog="Example: loopcast show interstate_traffic --version v00000003 --start 2017-10-03 --columns traffic_volume"
+)
 @use_case_argument
 @version_option
 @click.option("--columns", default=None, help="Comma-separated variables; default: all.")
 @click.option("--series", multiple=True, help="Only this series (repeat for more); several keys: key=value,key=value.")
 @click.option("--start", type=click.DateTime(), default=None, help="First timestamp.")
 @click.option("--end", type=click.DateTime(), default=None, help="Last timestamp.")
-@click.option("--rows", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many rows, the last ones.")
+@click.option(
+    "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many rows, the last ones."
+)
 @json_option
-def show(  # noqa: PLR0913
-    *, use_case: str, version: str | None, columns: str | None, series: tuple[str, ...], start: datetime | None,
-    end: datetime | None, rows: int, as_json: bool,
+def show(
+    *,
+    use_case: str,
+    version: str | None,
+    columns: str | None,
+    series: tuple[str, ...],
+    start: datetime | None,
+    end: datetime | None,
+    rows: int,
+    as_json: bool,
 ) -> None:
     """Show a version: its record, and the data as they were then."""
     project = open_use_case(use_case)
@@ -48,7 +59,7 @@ def show(  # noqa: PLR0913
     frame = project.store.versions.read(
         record.version,
         columns=[name.strip() for name in columns.split(",")] if columns else None,
-        series=[_to_series(text) for text in series] or None,
+        series=_to_series(project, series),
         start=start,
         end=end,
     )
@@ -57,8 +68,11 @@ def show(  # noqa: PLR0913
     print_frame(frame.tail(rows), as_json=as_json)
 
 
-def _to_series(text: str) -> str | dict[str, str]:
-    return dict(part.split("=", 1) for part in text.split(",")) if "=" in text else text
+def _to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
+    """Return the series asked for as keys and values; a bare value belongs to the first series key."""
+    first = project.use_case.series_keys[0] if project.use_case.series_keys else "series"
+    chosen = [dict(part.split("=", 1) for part in text.split(",")) if "=" in text else {first: text} for text in texts]
+    return chosen or None
 
 
 @click.command(epilog="Example: loopcast forecast interstate_traffic --json")
@@ -73,7 +87,8 @@ def forecast(use_case: str, version: str | None, as_json: bool) -> None:  # noqa
     manifest = outputs.manifest(FORECASTS, made[0]) if made else None
     if manifest is None:
         raise NotFoundError(
-            f"found no forecast of {version or 'any version'} of {use_case}; materialize it in the UI, or send an update with `loopcast update`"
+            f"found no forecast of {version or 'any version'} of {use_case}; "
+            "materialize it in the UI, or send an update with `loopcast update`"
         )
     title = f"{use_case} after {manifest.partition}, zoo {manifest.pins['zoo']}, digest {manifest.digest[:12]}"
     print_frame(outputs.read(FORECASTS, manifest.partition), as_json=as_json, title=title)

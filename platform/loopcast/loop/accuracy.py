@@ -45,13 +45,12 @@ def score_version(project: Project, version: str, *, now: datetime) -> VersionAc
     members = _read_tables(project, MEMBERS, sources)
     report = score_forecasts(forecasts, members, actuals, store.spec)
     pins = {
-        "summary": report.summary,
         "version": version,
         "dataset": store.versions.record(version).state_digest,
         "forecasts": {source: _digest_of(project, source) for source in sources},
         "code_version": project.code_version,
     }
-    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now)
+    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now, facts=report.summary)
     return VersionAccuracy(manifest=manifest, report=report)
 
 
@@ -84,7 +83,7 @@ def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
     rows = []
     for version in reports:
         manifest = outputs.manifest(CELLS, version)
-        summary = manifest.pins["summary"] if manifest else {}
+        summary = manifest.facts if manifest else {}
         rows += [
             {"version": version, "who": name.removeprefix("mae_") if name != "mae" else "forecast", "mae": value}
             for name, value in summary.items()
@@ -135,7 +134,7 @@ def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> l
     found = []
     for version in outputs.partitions(FORECASTS):
         manifest = outputs.manifest(FORECASTS, version) if version < before else None
-        if manifest and manifest.pins["covers_to"] >= first and manifest.pins["covers_from"] <= last:
+        if manifest and manifest.facts["covers_to"] >= first and manifest.facts["covers_from"] <= last:
             found.append(version)
     return found
 

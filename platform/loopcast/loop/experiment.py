@@ -9,7 +9,6 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.dataops.frequency import Horizon
 from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
 from loopcast.loop.forces import (
@@ -24,15 +23,13 @@ from loopcast.loop.forces import (
 from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
 from loopcast.loop.project import Project
 from loopcast.store.outputs import OutputManifest
-from loopcast.use_case.model import UseCase
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.panel import Panel, panel_from_frame
-from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
+from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.zoo import Zoo
 
 LEADERBOARDS, BACKTESTS = "leaderboards", "backtests"
-NAIVE = "seasonal_naive"
 
 
 @dataclass(frozen=True)
@@ -71,23 +68,6 @@ class ReleasedZoo:
     zoo: Zoo
 
 
-def make_zoo_spec(use_case: UseCase) -> ZooSpec:
-    """Return what a use case asks of its zoo; seasonal naives are always among the members."""
-    policies = use_case.policies
-    members: list[MemberSpec] = []
-    for choice in policies.members:
-        if choice.name != NAIVE or choice.parameters:
-            members.append(MemberSpec(choice.name, dict(choice.parameters), choice.label))
-    naives = [member for member in default_members(use_case.frequency) if member.name == NAIVE]
-    return ZooSpec(
-        horizon=Horizon.parse(str(use_case.horizon)),
-        members=(*naives, *members),
-        level=policies.level,
-        holidays=policies.holidays,
-        n_windows=policies.n_windows,
-    )
-
-
 def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment:
     """Return the experiment of a build, with its tables written and its zoo opened where the gate is passed.
 
@@ -96,7 +76,7 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
         ModelError: every member failed.
     """
     request = find_build(project, build)
-    store, spec = project.store, make_zoo_spec(project.use_case)
+    store, spec = project.store, project.use_case.zoo
     panel = panel_from_frame(store.versions.read(request.version), store.spec)
     tested = backtest(panel, spec)
     leaderboard = rank_members(tested)
@@ -152,7 +132,7 @@ def describe_weights(zoo: Zoo) -> pd.DataFrame:
         for block in zoo.blocks
         for number, member in enumerate(block.members)
     ]
-    table = pd.DataFrame(rows).groupby("member", as_index=False)["weight_pct"].mean()
+    table: pd.DataFrame = pd.DataFrame(rows).groupby("member")[["weight_pct"]].mean().reset_index()
     return table.sort_values("weight_pct", ascending=False, ignore_index=True)
 
 

@@ -3,6 +3,7 @@
 Everything is read from the store; nothing is computed but the joining.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from loopcast.errors import NotFoundError
@@ -52,7 +53,7 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
         return {"version": version, "status": "waiting"}
     forecast = project.store.outputs.manifest(FORECASTS, version)
     scored = project.store.outputs.manifest(CELLS, version)
-    summary = scored.pins["summary"] if scored else {}
+    summary = scored.facts if scored else {}
     naives = [value for name, value in summary.items() if name.startswith(NAIVE)]
     known = _latest_actions(project) if actions is None else actions
     return {
@@ -73,8 +74,10 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
 
 def _latest_actions(project: Project) -> dict[str, str]:
     rows = list_decisions(project).to_dict("records")
-    return {row["version"]: f"{row['action']} ({row['rule']})" if row["action"] == "keep" else _opened(row) for row in rows}
+    return {
+        row["version"]: f"{row['action']} ({row['rule']})" if row["action"] == "keep" else _opened(row) for row in rows
+    }
 
 
-def _opened(row: dict[str, Any]) -> str:
+def _opened(row: Mapping[Any, Any]) -> str:
     return f"{row['action']} {row['build']} ({row['rule']})"

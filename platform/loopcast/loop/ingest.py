@@ -56,7 +56,10 @@ def take_item(project: Project, item: InboxItem, *, now: datetime, expected: str
         CallerError: `expected` is not the next version key.
     """
     upload = Upload(
-        name=item.path.name, content=item.path.read_bytes(), source=f"inbox:{project.name}", actor="inbox",
+        name=item.path.name,
+        content=item.path.read_bytes(),
+        source=f"inbox:{project.name}",
+        actor="inbox",
     )
     claim = project.store.versions.claim(upload, now=now, expected=expected)
     _move_taken(item.path, claim=claim)

@@ -27,7 +27,6 @@ class ZooChoice(Enum):
     CURRENT = "current"
 
 
-
 @dataclass(frozen=True)
 class VersionForecast:
     """The forecast of one version.
@@ -76,12 +75,14 @@ def forecast_version(
         "zoo": zoo,
         "zoo_digest": digest,
         "code_version": project.code_version,
+    }
+    facts = {
         "covers_from": str(forecasts["timestamp"].min()),
         "covers_to": str(forecasts["timestamp"].max()),
         "situations_unmet": list(prediction.situations_unmet),
     }
     store.outputs.write(MEMBERS, version, prediction.members, pins=pins, now=now)
-    manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now)
+    manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
     history = _last_values(frame, project, steps=7 * len(forecasts))
     return VersionForecast(manifest, prediction, zoo, digest, history, panel.ignored)
 

@@ -5,11 +5,12 @@ The rules are in `loopcast.reflection.decision`.
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 
 import pandas as pd
 
 from loopcast.errors import CallerError
-from loopcast.loop.accuracy import read_cells
+from loopcast.loop.accuracy import LOOK_BACK, read_cells
 from loopcast.loop.forces import BuildRequest, list_builds, open_build, zoo_for_version
 from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
 from loopcast.loop.project import Project
@@ -105,10 +106,11 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
     return Evidence(
         has_zoo=True,
         versions_since_build=since,
-        age_days=_age_days(project, zoo, newest),
+        age_days=_age_days(zoo, newest),
         production_mae=trailing.production_mae,
         promised_mae=trailing.promised_mae,
         scored_versions=trailing.scored_versions,
+        versions_unmet=_count_unmet(project, newest.version),
         situations_unmet=_situations_unmet(project, newest.version),
     )
 
@@ -122,7 +124,7 @@ def _versions_since_build(project: Project, version: str) -> int:
     return claims.index(version) - claims.index(builds[-1].version)
 
 
-def _age_days(project: Project, zoo: Zoo, newest: VersionRecord) -> float:
+def _age_days(zoo: Zoo, newest: VersionRecord) -> float:
     """Return the data time between the last target the zoo learned from and the version's end, in days."""
     if newest.last_timestamp is None:
         return 0.0
@@ -131,7 +133,13 @@ def _age_days(project: Project, zoo: Zoo, newest: VersionRecord) -> float:
 
 def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:
     manifest = project.store.outputs.manifest(FORECASTS, version)
-    return tuple(manifest.pins.get("situations_unmet", ())) if manifest else ()
+    return tuple(manifest.facts["situations_unmet"]) if manifest else ()
+
+
+def _count_unmet(project: Project, version: str) -> int:
+    """Return how many of the newest versions in a row had an origin that their zoo had no models for."""
+    newest = [key for key in project.store.outputs.partitions(FORECASTS) if key <= version][:-LOOK_BACK:-1]
+    return sum(1 for _ in takewhile(lambda key: _situations_unmet(project, key), newest))
 
 
 def _recall(project: Project, value: dict[str, object]) -> Reflection:

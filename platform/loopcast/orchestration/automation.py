@@ -3,11 +3,15 @@
 New files are not found here but by the sensor in `loopcast.orchestration.sensors`, which asks for one run per version.
 """
 
+from typing import Any
+
 import dagster as dg
 
 from loopcast.orchestration.names import REFLECTED, TURN, Names
 
-Condition = dg.AutomationCondition[dg.AssetKey]
+# Dagster types conditions by the kind of key they select, which differs along a chain that works: untyped here.
+Condition = Any
+WHEN: Any = dg.AutomationCondition
 
 
 def forecast_condition(names: Names) -> Condition:
@@ -28,8 +32,8 @@ def accuracy_condition(names: Names) -> Condition:
 
 def new_key_condition() -> Condition:
     """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate."""
-    appeared = dg.AutomationCondition.missing().newly_true().since_last_handled()
-    return (appeared & ~dg.AutomationCondition.in_progress()).with_label("its key was added")
+    appeared = WHEN.missing().newly_true().since_last_handled()
+    return (appeared & ~WHEN.in_progress()).with_label("its key was added")
 
 
 def reflection_condition() -> Condition:
@@ -38,23 +42,23 @@ def reflection_condition() -> Condition:
     Not `eager()`: its `any_deps_missing` is true for ever once one version was refused, as a refused version has no
     dataset.
     """
-    reflected = dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={REFLECTED})
-    news = dg.AutomationCondition.any_deps_match(dg.AutomationCondition.newly_updated() & ~reflected)
-    return (news.since_last_handled() & ~dg.AutomationCondition.in_progress()).with_label("news not reflected on yet")
+    reflected = WHEN.all_new_updates_have_run_tags(tag_keys={REFLECTED})
+    news = WHEN.any_deps_match(WHEN.newly_updated() & ~reflected)
+    return (news.since_last_handled() & ~WHEN.in_progress()).with_label("news not reflected on yet")
 
 
 def _changed_outside_turns(key: dg.AssetKey, *, label: str) -> Condition:
     """A dependency was updated by a run that is not a turn: a turn makes the rest of the chain itself."""
-    turned = dg.AutomationCondition.all_new_updates_have_run_tags(tag_keys={TURN})
-    updated = dg.AutomationCondition.newly_updated() & ~turned
-    return dg.AutomationCondition.any_deps_match(updated).allow(dg.AssetSelection.assets(key)).with_label(label)
+    turned = WHEN.all_new_updates_have_run_tags(tag_keys={TURN})
+    updated = WHEN.newly_updated() & ~turned
+    return WHEN.any_deps_match(updated).allow(dg.AssetSelection.assets(key)).with_label(label)
 
 
 def _guarded(changed: Condition) -> Condition:
     """Handle each change once, not while a run is under way, and never on a version whose check failed."""
     return (
         changed.since_last_handled()
-        & ~dg.AutomationCondition.in_progress()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & dg.AutomationCondition.all_deps_blocking_checks_passed()
+        & ~WHEN.in_progress()
+        & ~WHEN.any_deps_in_progress()
+        & WHEN.all_deps_blocking_checks_passed()
     )

@@ -45,9 +45,13 @@ def describe_dataset_columns(use_case: UseCase) -> dg.TableSchema:
     """Return the declared columns of a use case's table, with units and roles."""
     keys = [dg.TableColumn(name=name, type="string", description="series key") for name in use_case.series_keys]
     stamp = dg.TableColumn(
-        name=use_case.timestamp, type="timestamp", description=f"{use_case.timestamp_marks} of the period, {_zone(use_case)}"
+        name=use_case.timestamp,
+        type="timestamp",
+        description=f"{use_case.timestamp_marks} of the period, {_zone(use_case)}",
     )
-    target = dg.TableColumn(name=use_case.target.name, type="float64", description=_unit("target", use_case.target.unit))
+    target = dg.TableColumn(
+        name=use_case.target.name, type="float64", description=_unit("target", use_case.target.unit)
+    )
     predictors = [
         dg.TableColumn(
             name=p.name,
@@ -84,7 +88,13 @@ def _to_cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401
 
 
 def _to_type(dtype: Any) -> str:  # noqa: ANN401
-    return "timestamp" if str(dtype).startswith("datetime64") else "string" if str(dtype) in {"str", "object"} else str(dtype)
+    return (
+        "timestamp"
+        if str(dtype).startswith("datetime64")
+        else "string"
+        if str(dtype) in {"str", "object"}
+        else str(dtype)
+    )
 
 
 def _unit(role: str, unit: str) -> str:

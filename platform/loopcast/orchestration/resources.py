@@ -11,7 +11,7 @@ from loopcast.loop.project import Project, Settings, open_project
 from loopcast.use_case.model import UseCase
 
 
-class ProjectResource(dg.ConfigurableResource):
+class ProjectResource(dg.ConfigurableResource[Project]):
     """Opens a `Project`.
 
     Args:

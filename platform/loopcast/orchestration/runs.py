@@ -17,8 +17,8 @@ from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import USE_CASE, Names
-from loopcast.orchestration.serve import PROCESS_TAG
 from loopcast.orchestration.sensors import turn_selection, turn_tags
+from loopcast.orchestration.serve import PROCESS_TAG
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -32,7 +32,8 @@ def find_home() -> Path:
     home = Path(os.environ.get("DAGSTER_HOME") or os.environ.get("LOOPCAST_HOME") or ".").absolute()
     if not (home / "dagster.yaml").is_file():
         raise CallerError(
-            f"found no dagster.yaml in {home}; run loopcast in the project's folder, or set DAGSTER_HOME to one that has it"
+            f"found no dagster.yaml in {home}; run loopcast in the project's folder, "
+            "or set DAGSTER_HOME to a folder that has one"
         )
     return home
 

@@ -113,7 +113,9 @@ class Platform:
         server = {"host": HOST, "port": code_port, "location_name": LOCATION}
         workspace.write_text(yaml.safe_dump({"load_from": [{"grpc_server": server}]}), "utf-8")
         where = ["--host", HOST, "--port", str(code_port)]
-        self._spawn("code-server", ["dagster", "code-server", "start", "-m", MODULE, "--location-name", LOCATION, *where])
+        self._spawn(
+            "code-server", ["dagster", "code-server", "start", "-m", MODULE, "--location-name", LOCATION, *where]
+        )
         self._wait_for(lambda: _is_listening(code_port), what="the code server")
         self._spawn("daemon", ["dagster._daemon", "run", "-w", str(workspace)])
         self._spawn("webserver", ["dagster_webserver", "-h", HOST, "-p", str(self.port), "-w", str(workspace)])
@@ -127,8 +129,14 @@ class Platform:
         environment = {**os.environ, **self.environment, "DAGSTER_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
         with (self.logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
-                [sys.executable, "-m", *module], cwd=self.home, env=environment, stdin=subprocess.DEVNULL,
-                stdout=log, stderr=subprocess.STDOUT, start_new_session=True, preexec_fn=_end_with_parent,  # noqa: PLW1509
+                [sys.executable, "-m", *module],
+                cwd=self.home,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509
             )
 
     def _wait_for(self, is_there: Callable[[], bool], *, what: str) -> None:
@@ -157,7 +165,8 @@ def fail_orphaned_runs(home: Path) -> list[str]:
     """
     with dg.DagsterInstance.from_config(str(home)) as instance:
         orphans = [
-            run for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))
+            run
+            for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))
             if not _is_alive(run.tags.get(PROCESS_TAG))
         ]
         for run in orphans:

@@ -46,6 +46,7 @@ class OutputManifest:
         digest: digest of the table's content.
         rows: how many rows it has.
         pins: what it was made from, for instance digests of a zoo and a dataset.
+        facts: what a reader wants to know without opening the table, for instance measures or the time it covers.
         written_at: when, in UTC.
         file: the Parquet file's path in the lake.
         file_digest: SHA-256 of the Parquet file's bytes.
@@ -57,6 +58,7 @@ class OutputManifest:
     digest: str
     rows: int
     pins: dict[str, Any]
+    facts: dict[str, Any]
     written_at: datetime
     file: str
     file_digest: str
@@ -70,7 +72,14 @@ class OutputStore:
         self._lake, self._folder = lake, folder
 
     def write(
-        self, table: str, partition: str, frame: pd.DataFrame, *, pins: Mapping[str, Any], now: datetime
+        self,
+        table: str,
+        partition: str,
+        frame: pd.DataFrame,
+        *,
+        pins: Mapping[str, Any],
+        now: datetime,
+        facts: Mapping[str, Any] | None = None,
     ) -> OutputManifest:
         """Write a partition of a table and return its manifest; the same content and pins are written once.
 
@@ -80,6 +89,7 @@ class OutputStore:
             frame: the rows, in their order; the index is not kept.
             pins: what the rows were made from, in JSON's own types.
             now: the present time, aware.
+            facts: what follows from the rows and is kept beside them, in JSON's own types.
         """
         digest = frame_digest(frame)
         file = f"{self._place(table, partition)}/{digest}.parquet"
@@ -91,7 +101,7 @@ class OutputStore:
             file_digest = file_digest or self._put_table(file, frame, digest=digest)
             number = newest.number + 1 if newest is not None else 1
             manifest = OutputManifest(
-                table, partition, number, digest, len(frame), dict(pins), now, file, file_digest
+                table, partition, number, digest, len(frame), dict(pins), dict(facts or {}), now, file, file_digest
             )  # fmt: skip
             content = {**asdict(manifest), "content_digest": digest, "written_at": to_iso(now)}
             if put_record(self._lake, self._manifest_path(table, partition, number), content):

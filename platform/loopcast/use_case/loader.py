@@ -55,9 +55,7 @@ def read_use_cases(file: Path) -> Iterator[tuple[UseCase, int]]:
 
 def _compose(file: Path) -> list[yaml.Node]:
     try:
-        return [
-            node for node in yaml.compose_all(file.read_text("utf-8"), yaml.SafeLoader) if node is not None
-        ]
+        return [node for node in yaml.compose_all(file.read_text("utf-8"), yaml.SafeLoader) if node is not None]
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         raise UseCaseError(
@@ -94,9 +92,7 @@ def _expected(error: Any) -> str:  # noqa: ANN401
         return "a value: this field is required"
     if error["type"] == "extra_forbidden":
         return (
-            f"one of the known fields: {', '.join(UseCase.model_fields)}"
-            if len(error["loc"]) == 1
-            else "no such field"
+            f"one of the known fields: {', '.join(UseCase.model_fields)}" if len(error["loc"]) == 1 else "no such field"
         )
     return str(error["msg"]).removeprefix("Value error, ").removeprefix("Input should be ")
 

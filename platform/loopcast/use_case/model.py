@@ -8,9 +8,15 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import OPERATION, TableSpec, Variable
+from loopcast.errors import CallerError
+from loopcast.zoo.members.registry import make_member
+from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
+
+NAIVE = "seasonal_naive"
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
@@ -48,6 +54,16 @@ def _check_duration(value: str) -> str:
 
 Frequency = Annotated[str, AfterValidator(_check_frequency)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
+
+
+def _check_horizon(value: object) -> str:
+    try:
+        return str(Horizon.parse(value))  # type: ignore[arg-type]
+    except CallerError as error:
+        raise ValueError("steps ahead such as 24, or whole calendar units such as 1D, 1W, 1M") from error
+
+
+HorizonText = Annotated[str, BeforeValidator(_check_horizon)]
 Duration = Annotated[str, AfterValidator(_check_duration)]
 Owner = Annotated[str, AfterValidator(_check_owner)]
 
@@ -90,9 +106,7 @@ class Contract(Frozen):
 
     version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+$", description="Version of this promise.")
     cadence: Duration = Field(default="1D", description="Time between two updates, such as 1D, 6h, 15min.")
-    grace: Duration = Field(
-        default="6h", description="How late an update may be before the dataset is overdue."
-    )
+    grace: Duration = Field(default="6h", description="How late an update may be before the dataset is overdue.")
 
 
 class Rebuild(Frozen):
@@ -113,17 +127,30 @@ class MemberChoice(Frozen):
     parameters: dict[str, Any] = Field(default_factory=dict, description="What the member is built with.")
     label: str | None = Field(default=None, description="Name in tables; default: the member's own.")
 
+    @model_validator(mode="after")
+    def _check_parameters(self) -> Self:
+        if self.name == NAIVE and not self.parameters:
+            return self
+        try:
+            make_member(self.spec)
+        except CallerError as error:
+            raise ValueError(f"a member that can be made: {error}") from error
+        return self
+
+    @property
+    def spec(self) -> MemberSpec:
+        """The member as the zoo knows it."""
+        return MemberSpec(self.name, dict(self.parameters), self.label)
+
 
 class Policies(Frozen):
     """How the loop behaves for this use case."""
 
     level: float = Field(default=90.0, gt=0.0, lt=100.0, description="Coverage of the intervals in percent.")
-    holidays: str | None = Field(
-        default=None, description="Country or country-subdivision, such as US or US-MN."
-    )
+    holidays: str | None = Field(default=None, description="Country or country-subdivision, such as US or US-MN.")
     members: tuple[MemberChoice, ...] = Field(
-        default=(MemberChoice(name="seasonal_naive"), MemberChoice(name="linear")),
-        description="Zoo members; seasonal_naive is always among them.",
+        default=(),
+        description="Zoo members beside the seasonal naives, which always take part; none: the default ones.",
     )
     n_windows: int = Field(default=28, ge=2, le=1000, description="Forecast origins in a backtest.")
     rebuild: Rebuild = Rebuild()
@@ -149,18 +176,12 @@ class UseCase(Frozen):
     source: InboxSource = InboxSource()
     timestamp: str = Field(description="Name of the timestamp column.")
     timestamp_marks: Literal["start", "end"] = "start"
-    time_zone: TimeZone | None = Field(
-        default=None, description="IANA name; null: wall-clock time as it stands."
-    )
+    time_zone: TimeZone | None = Field(default=None, description="IANA name; null: wall-clock time as it stands.")
     frequency: Frequency = Field(description="Sampling period as a pandas frequency such as h, 15min, D.")
-    series_keys: tuple[str, ...] = Field(
-        default=(), description="Columns that tell the series of a panel apart."
-    )
+    series_keys: tuple[str, ...] = Field(default=(), description="Columns that tell the series of a panel apart.")
     target: Target
     predictors: tuple[Predictor, ...] = ()
-    horizon: str | int = Field(
-        description="Steps ahead (24), or whole calendar units (1D: the whole next day)."
-    )
+    horizon: HorizonText = Field(description="Steps ahead (24), or whole calendar units (1D: the whole next day).")
     contract: Contract = Contract()
     owners: tuple[Owner, ...] = Field(min_length=1, description="E-mail addresses or team:<name>.")
     steward: str = Field(min_length=3, description="Who answers questions about the data.")
@@ -194,4 +215,18 @@ class UseCase(Frozen):
             series_keys=self.series_keys,
             time_zone=self.time_zone,
             timestamp_marks=self.timestamp_marks,
+        )
+
+    @property
+    def zoo(self) -> ZooSpec:
+        """What the use case asks of its zoo."""
+        chosen = tuple(choice.spec for choice in self.policies.members if choice.name != NAIVE or choice.parameters)
+        defaults = default_members(self.frequency)
+        naives = tuple(member for member in defaults if member.name == NAIVE)
+        return ZooSpec(
+            horizon=Horizon.parse(self.horizon),
+            members=(*naives, *chosen) if chosen else defaults,
+            level=self.policies.level,
+            holidays=self.policies.holidays,
+            n_windows=self.policies.n_windows,
         )

@@ -12,7 +12,8 @@ from loopcast.orchestration.charts import draw_accuracy, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-DESCRIPTION = """Production accuracy: forecasts of earlier versions against the actuals that this version brought or corrected,
+DESCRIPTION = """\
+Production accuracy: forecasts of earlier versions against the actuals that this version brought or corrected,
 next to what every seasonal naive would have said from the same origin."""
 
 
@@ -46,7 +47,7 @@ def _describe_accuracy(stage: Stage, scored: VersionAccuracy, errors: pd.DataFra
         "dagster/column_schema": describe_columns(report.cells),
         **describe_numbers(report.summary),
         "digest": scored.manifest.digest,
-        **describe_inputs({name: pin for name, pin in scored.manifest.pins.items() if name != "summary"}),
+        **describe_inputs(scored.manifest.pins),
         "by_bin": describe_table(report.by_bin),
     }
     if len(errors):

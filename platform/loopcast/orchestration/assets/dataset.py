@@ -12,17 +12,21 @@ from loopcast.orchestration.describe import describe_dataset_columns
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.store.versions import VersionRecord
 
-DESCRIPTION = """The dataset after this update, readable whole for ever.
+DESCRIPTION = """\
+The dataset after this update, readable whole for ever.
 
-The blocking check `accepted` runs every rule on the update. A refused update is kept in quarantine, its number stays unused,
-and all later versions build on the last accepted one."""
+The blocking check `accepted` runs every rule on the update. A refused update is kept in quarantine, its number
+stays unused, and all later versions build on the last accepted one."""
 
 
 def build_dataset(stage: Stage) -> dg.AssetsDefinition:
     """Return `dataset[version]` with its blocking check."""
     names = stage.names
     check = dg.AssetCheckSpec(
-        ACCEPTED, asset=names.asset("dataset"), blocking=True, partitions_def=names.versions,
+        ACCEPTED,
+        asset=names.asset("dataset"),
+        blocking=True,
+        partitions_def=names.versions,
         description="Columns, types, ranges, timestamps and keys of the update are what the use case declares.",
     )
 
@@ -46,7 +50,12 @@ def build_dataset(stage: Stage) -> dg.AssetsDefinition:
 
 
 def _describe_version(stage: Stage, record: VersionRecord) -> dg.MaterializeResult[None]:
-    numbers = {"added": record.added, "corrected": record.corrected, "removed": record.removed, "unchanged": record.unchanged}
+    numbers = {
+        "added": record.added,
+        "corrected": record.corrected,
+        "removed": record.removed,
+        "unchanged": record.unchanged,
+    }
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": record.rows,

@@ -14,7 +14,8 @@ from loopcast.orchestration.describe import describe_columns, describe_inputs, d
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
 GATE = "gate"
-DESCRIPTION = """A rolling-origin backtest of all members on the version that reflection chose, and the leaderboard.
+DESCRIPTION = """\
+A rolling-origin backtest of all members on the version that reflection chose, and the leaderboard.
 
 When the best is better than every seasonal naive, the key of a new zoo is added."""
 
@@ -23,7 +24,9 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
     """Return `experiment[build]` with its gate."""
     names = stage.names
     gate = dg.AssetCheckSpec(
-        GATE, asset=names.asset("experiment"), partitions_def=names.builds,
+        GATE,
+        asset=names.asset("experiment"),
+        partitions_def=names.builds,
         description="The best of the leaderboard is better than every seasonal naive.",
     )
 
@@ -64,7 +67,9 @@ def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult
             "chart": dg.MetadataValue.md(to_markdown_image(chart, text=title)),
         },
         check_results=[
-            dg.AssetCheckResult(check_name=GATE, passed=made.gate.passed, severity=severity, description=made.gate.reason)
+            dg.AssetCheckResult(
+                check_name=GATE, passed=made.gate.passed, severity=severity, description=made.gate.reason
+            )
         ],
         data_version=dg.DataVersion(made.manifest.digest),
     )

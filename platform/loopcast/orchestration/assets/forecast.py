@@ -14,10 +14,11 @@ from loopcast.orchestration.charts import draw_forecast, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-DESCRIPTION = """The forecast of the horizon after this version, with its interval, by the zoo in force.
+DESCRIPTION = """\
+The forecast of the horizon after this version, with its interval, by the zoo in force.
 
-Materializing an old version again uses the zoo that its forecast has pinned and gives the same digest;
-the run configuration `zoo: current` takes the newest zoo instead."""
+Materializing an old version again uses the zoo that its forecast has pinned and gives the same digest; the run
+configuration `zoo: current` takes the newest zoo instead."""
 
 
 class ForecastConfig(dg.Config):
@@ -49,7 +50,9 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
         with explain_failures():
             made = forecast_version(stage.project(context), version, now=current_time(), choice=config.zoo)
         if made is None:
-            context.log.info(f"No forecast for {version}: no zoo is in force for it yet. `reflection` opens the first build.")
+            context.log.info(
+                f"No forecast for {version}: no zoo is in force for it yet. `reflection` opens the first build."
+            )
             return
         for variable, reason in made.ignored.items():
             context.log.info(f"Predictor {variable} is left out: {reason}.")

@@ -17,7 +17,8 @@ from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-DESCRIPTION = """The models that forecast from a version on: members and their weights, one model per situation, intervals,
+DESCRIPTION = """\
+The models that forecast from a version on: members and their weights, one model per situation, intervals,
 importances, and the history they need. Its key is added only when an experiment has passed its gate."""
 
 

@@ -10,7 +10,8 @@ import dagster as dg
 from loopcast.loop.ingest import claim_for_key
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-DESCRIPTION = """The update behind a version, as it was delivered: additions, corrections, removals; never changed afterwards.
+DESCRIPTION = """\
+The update behind a version, as it was delivered: additions, corrections, removals; never changed afterwards.
 
 A key added by hand takes the oldest file in the inbox."""
 

@@ -12,7 +12,8 @@ from loopcast.orchestration.automation import reflection_condition
 from loopcast.orchestration.describe import describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-DESCRIPTION = """The decision after the newest version: keep the zoo in force, or open the next build, and why.
+DESCRIPTION = """\
+The decision after the newest version: keep the zoo in force, or open the next build, and why.
 
 Opening a build adds its key, and the new key materializes `experiment`: here the loop closes."""
 

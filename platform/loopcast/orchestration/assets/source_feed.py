@@ -12,10 +12,9 @@ from loopcast.orchestration.stage import Stage
 def build_source_feed(stage: Stage) -> dg.AssetSpec:
     """Return the external asset that stands for the provider's feed."""
     use_case = stage.use_case
-    description = (
-        f"{use_case.description}\n\nUpdates are files dropped into the inbox (`{use_case.source.folder or 'inbox/' + use_case.name}`). "
-        f"One update is expected every {use_case.contract.cadence}."
-    )
+    folder = use_case.source.folder or f"inbox/{use_case.name}"
+    expected = f"One update is expected every {use_case.contract.cadence}."
+    description = f"{use_case.description}\n\nUpdates are files dropped into `{folder}`. {expected}"
     spec = stage.spec("source_feed", kinds={"file"}, description=description)
     spec["metadata"] = {**spec["metadata"], "dagster/column_schema": describe_dataset_columns(use_case)}
     return dg.AssetSpec(**spec)

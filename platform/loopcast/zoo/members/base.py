@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from loopcast.errors import CallerError
 from loopcast.zoo.arrays import FloatArray, IntArray
 from loopcast.zoo.panel import Panel
 
@@ -115,13 +116,26 @@ class FittedMember(ABC):
 
 
 class Member(ABC):
-    """A recipe for fitting: parameters only, nothing learned."""
+    """A recipe for fitting: parameters only, nothing learned.
+
+    A kind of member says in `accepts` which parameters it knows, and in `needs` which of them it cannot do without.
+    """
 
     kind: ClassVar[str]
+    accepts: ClassVar[frozenset[str]] = frozenset()
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, parameters: Mapping[str, Any], *, label: str | None = None) -> None:
-        """Keep the parameters as they are."""
+        """Keep the parameters as they are.
+
+        Raises:
+            CallerError: a parameter that the member does not know, or one that it needs is not there.
+        """
         self.parameters = dict(parameters)
+        unknown, absent = set(parameters) - self.accepts, self.needs - set(parameters)
+        if unknown or absent:
+            found = f"found the parameters {sorted(parameters)} for {self.kind}"
+            raise CallerError(f"{found}; expected {sorted(self.needs)} of {sorted(self.accepts)}")
         self.name = label or self.default_name()
 
     def default_name(self) -> str:

@@ -37,6 +37,7 @@ class Linear(Member):
     """
 
     kind = "linear"
+    accepts = frozenset({"half_life_origins"})
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedLinear":
         """Return the regressions of all series and steps, fitted on the origins of the same situation."""

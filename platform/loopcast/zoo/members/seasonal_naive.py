@@ -17,6 +17,7 @@ class SeasonalNaive(Member):
     """The value one seasonal period earlier; `parameters`: `period` in steps."""
 
     kind = "seasonal_naive"
+    accepts = needs = frozenset({"period"})
 
     def default_name(self) -> str:
         """Return `seasonal_naive_24` and the like."""

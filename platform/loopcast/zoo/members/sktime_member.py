@@ -54,6 +54,8 @@ class Sktime(Member):
     """
 
     kind = "sktime"
+    accepts = frozenset({"forecaster", "params", "training_length"})
+    needs = frozenset({"forecaster"})
 
     def default_name(self) -> str:
         """Return `sktime_ThetaForecaster` and the like."""
@@ -108,6 +110,7 @@ class FittedSktime(FittedMember):
     def _forecast(self, values: FloatArray, beyond: int) -> FloatArray:
         steps = np.arange(1, self.steps + 1) + beyond
         forecaster = load_forecaster(self.forecaster, self.params)
+        forecaster.set_config(remember_data=False)  # one fit, one forecast: nothing to update later
         made = forecaster.fit(pd.Series(values, name=self.target), fh=steps).predict()
         return np.asarray(made, dtype=np.float64).reshape(-1)
 
