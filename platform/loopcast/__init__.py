@@ -26,7 +26,7 @@ _PUBLIC = {
 __all__ = sorted(_PUBLIC)  # noqa: PLE0605
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
+def __getattr__(name: str) -> Any:
     """Return a public name, loading its module."""
     if name not in _PUBLIC:
         raise AttributeError(f"loopcast has no {name!r}; it has {', '.join(sorted(_PUBLIC))}")

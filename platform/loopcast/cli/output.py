@@ -53,7 +53,7 @@ def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): None if isinstance(value, float) and value != value else value for name, value in row.items()}
 
 
-def _to_text(value: Any) -> str:  # noqa: ANN401
+def _to_text(value: Any) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return "-"
     if isinstance(value, float):

@@ -27,7 +27,7 @@ from loopcast.use_case.loader import load_use_cases
 @use_case_argument
 @click.option("--updates", type=click.IntRange(min=1), default=None, help="Play only so many; default: all.")
 @json_option
-def replay(use_case: str, updates: int | None, as_json: bool) -> None:  # noqa: FBT001
+def replay(use_case: str, updates: int | None, as_json: bool) -> None:
     """Play a recorded history through the very same assets, update by update.
 
     What was played before is known by its idempotency key and not played again, so an interrupted replay goes on

@@ -24,7 +24,7 @@ def open_use_case(name: str) -> Project:
 @use_case_argument
 @click.option("--last", type=click.IntRange(min=1), default=None, help="Only the newest so many.")
 @json_option
-def versions(use_case: str, last: int | None, as_json: bool) -> None:  # noqa: FBT001
+def versions(use_case: str, last: int | None, as_json: bool) -> None:
     """List the dataset versions: what each update did, the zoo, the decision, the errors."""
     print_rows(list_history(open_use_case(use_case), last=last), as_json=as_json, title=f"Versions of {use_case}")
 
@@ -79,7 +79,7 @@ def _to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]]
 @use_case_argument
 @version_option
 @json_option
-def forecast(use_case: str, version: str | None, as_json: bool) -> None:  # noqa: FBT001
+def forecast(use_case: str, version: str | None, as_json: bool) -> None:
     """Print the forecast of a version, with its interval."""
     project = open_use_case(use_case)
     outputs = project.store.outputs
@@ -99,7 +99,7 @@ def forecast(use_case: str, version: str | None, as_json: bool) -> None:  # noqa
 @click.option("--from", "first", default=None, help="First version; default: the first there is.")
 @click.option("--to", "last", default=None, help="Last version; default: the newest.")
 @json_option
-def accuracy(use_case: str, first: str | None, last: str | None, as_json: bool) -> None:  # noqa: FBT001
+def accuracy(use_case: str, first: str | None, last: str | None, as_json: bool) -> None:
     """Print the production accuracy over the actuals that versions brought, next to every seasonal naive."""
     print_record(read_accuracy(open_use_case(use_case), first=first, last=last), as_json=as_json)
 
@@ -107,7 +107,7 @@ def accuracy(use_case: str, first: str | None, last: str | None, as_json: bool) 
 @click.command(epilog="Example: loopcast verify interstate_traffic")
 @use_case_argument
 @json_option
-def verify(use_case: str, as_json: bool) -> None:  # noqa: FBT001
+def verify(use_case: str, as_json: bool) -> None:
     """Re-hash everything that is stored and check the chain of versions; exit status 1 names the damaged files."""
     from loopcast.store.verify import verify as verify_store
 

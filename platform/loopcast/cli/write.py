@@ -22,7 +22,7 @@ from loopcast.store.versions import Upload
 @click.option("--reason", default="", help="Why, kept with the version.")
 @click.option("--key", default=None, help="Idempotency key; default: source, file name and content.")
 @json_option
-def update(use_case: str, file: Path, reason: str, key: str | None, as_json: bool) -> None:  # noqa: FBT001
+def update(use_case: str, file: Path, reason: str, key: str | None, as_json: bool) -> None:
     """Send an update and take it through the whole chain, in this process: no daemon is needed."""
     project = open_use_case(use_case)
     upload = Upload(

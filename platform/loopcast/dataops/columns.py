@@ -32,7 +32,7 @@ class Rule:
     expected: str
     action: str
 
-    def find(self, mask: Mask, *, column: str | None, found: Any, rows: npt.NDArray[np.int64]) -> Findings:  # noqa: ANN401
+    def find(self, mask: Mask, *, column: str | None, found: Any, rows: npt.NDArray[np.int64]) -> Findings:
         """Return a violation for each row where the mask is true, the first 1,000 in full.
 
         Args:
@@ -66,7 +66,7 @@ OFFSET_REFUSED = Rule(
 )
 
 
-def convert_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:  # noqa: ANN401
+def convert_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:
     """Return a column as float64, NaN where the cell is empty, and the cells that are no finite number."""
     if not _is_text(column):
         return _cast_numbers(column, name=name, rows=rows)
@@ -83,7 +83,7 @@ def convert_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> t
     return pd.Series(np.where(infinite, np.nan, values), name=name), join_findings(findings)
 
 
-def convert_texts(column: Any, *, name: str) -> pd.Series:  # noqa: ANN401
+def convert_texts(column: Any, *, name: str) -> pd.Series:
     """Return a column as text, NaN where the cell is empty."""
     text = column if _is_text(column) else _to_text(column)
     text = pc.if_else(pc.equal(text, ""), None, text)
@@ -91,7 +91,7 @@ def convert_texts(column: Any, *, name: str) -> pd.Series:  # noqa: ANN401
 
 
 def convert_timestamps(
-    column: Any,  # noqa: ANN401
+    column: Any,
     *,
     spec: TableSpec,
     rows: npt.NDArray[np.int64],
@@ -123,7 +123,7 @@ def _localise(
     naive: pd.Series,
     *,
     spec: TableSpec,
-    found: Any,  # noqa: ANN401
+    found: Any,
     rows: npt.NDArray[np.int64],
 ) -> tuple[pd.Series, Findings]:
     """Return local times in UTC; those that do not exist or exist twice when clocks change are findings."""
@@ -150,7 +150,7 @@ def _localise(
     return exact.dt.tz_convert("UTC").dt.tz_localize(None), join_findings(findings)
 
 
-def _parse_times(column: Any) -> tuple[pd.Series, pd.Series, Mask]:  # noqa: ANN401
+def _parse_times(column: Any) -> tuple[pd.Series, pd.Series, Mask]:
     """Return times without an offset, times with one (in UTC), and where there is neither."""
     if _is_time(column.type):
         is_aware = pa.types.is_timestamp(column.type) and column.type.tz is not None
@@ -171,13 +171,13 @@ def _drop_far_times(times: pd.Series) -> pd.Series:
     return times.where((times >= FIRST_TIME) & (times < LAST_TIME))
 
 
-def _to_datetimes(text: Any) -> pd.Series:  # noqa: ANN401
+def _to_datetimes(text: Any) -> pd.Series:
     """Return ISO 8601 texts as naive UTC times, NaT where there is none."""
     times = pd.to_datetime(pd.Series(text.to_pandas(), dtype="str"), format="ISO8601", errors="coerce", utc=True)
     return _drop_far_times(times.dt.tz_localize(None).astype("datetime64[us]"))
 
 
-def _cast_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:  # noqa: ANN401
+def _cast_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:
     """Return a typed Parquet column as float64 and the cells that are no finite number."""
     kind = column.type
     if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
@@ -189,12 +189,12 @@ def _cast_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tup
     return pd.Series(np.where(infinite, np.nan, values), name=name), findings
 
 
-def _is_text(column: Any) -> bool:  # noqa: ANN401
+def _is_text(column: Any) -> bool:
     """Return whether an Arrow column holds plain text."""
     return bool(pa.types.is_string(column.type))
 
 
-def _to_text(column: Any) -> Any:  # noqa: ANN401
+def _to_text(column: Any) -> Any:
     """Return any Arrow column as text."""
     try:
         return pc.cast(column, pa.string())
@@ -204,7 +204,7 @@ def _to_text(column: Any) -> Any:  # noqa: ANN401
         )
 
 
-def _is_empty(column: Any) -> Mask:  # noqa: ANN401
+def _is_empty(column: Any) -> Mask:
     """Return where a column's cells are missing or hold nothing but blanks."""
     missing = column.is_null().to_numpy()
     if _is_text(column):
@@ -212,12 +212,12 @@ def _is_empty(column: Any) -> Mask:  # noqa: ANN401
     return np.asarray(missing, dtype=bool)
 
 
-def _is_time(kind: Any) -> bool:  # noqa: ANN401
+def _is_time(kind: Any) -> bool:
     """Return whether an Arrow type is a timestamp or a date."""
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
-def _quote(cell: Any) -> str:  # noqa: ANN401
+def _quote(cell: Any) -> str:
     """Return a cell as it stands in the file, in quotes and bounded."""
     value = cell
     if isinstance(cell, pa.Scalar):

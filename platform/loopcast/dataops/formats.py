@@ -67,7 +67,7 @@ def _read_parquet(content: bytes) -> tuple[RawTable, Findings]:
     return RawTable(tuple(table.column_names), tuple(map(_simplify_times, table.columns)), rows), Findings()
 
 
-def _simplify_times(column: Any) -> Any:  # noqa: ANN401
+def _simplify_times(column: Any) -> Any:
     """Return a column of timestamps in microseconds, those with any zone in UTC; other columns as they are."""
     if not pa.types.is_timestamp(column.type):
         return column
@@ -94,7 +94,7 @@ def _read_csv_rows(body: bytes, header: list[str]) -> tuple[RawTable, Findings]:
     """Return the rows below the header, without the blank ones and the ones of the wrong width."""
     bad: list[Any] = []
 
-    def keep_bad_row(row: Any) -> str:  # noqa: ANN401 - pyarrow's own type has no public name
+    def keep_bad_row(row: Any) -> str:
         bad.append((row.number, row.actual_columns, row.text))
         return "skip"
 

@@ -147,7 +147,7 @@ def _check_duplicates(frame: pd.DataFrame, spec: TableSpec, rows: Rows) -> Findi
     return _DUPLICATE.find(mask, column=None, found=found, rows=rows)
 
 
-def _check_grid(local: pd.Series, found: Any, *, spec: TableSpec, rows: Rows) -> Findings:  # noqa: ANN401
+def _check_grid(local: pd.Series, found: Any, *, spec: TableSpec, rows: Rows) -> Findings:
     """Return the times that are not on the local clock's grid of the sampling period."""
     rule = Rule("off_grid", f"times on the grid of {spec.frequency}", "correct the time or the use case's frequency")
     mask = ~is_on_grid(local, frequency=spec.frequency)

@@ -18,6 +18,7 @@ from loopcast.store.outputs import OutputManifest
 
 CELLS = "accuracy_cells"
 LOOK_BACK = 60
+ALL_REPORTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,9 @@ def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
 
 
 def read_accuracy(project: Project, *, first: str | None = None, last: str | None = None) -> dict[str, Any]:
-    """Return the production accuracy over the reports of some versions.
+    """Return the production accuracy over the forecasts that the reports of some versions scored.
+
+    Actuals are those of the last version: corrected ones count as corrected, removed ones no longer.
 
     Args:
         project: the use case.
@@ -102,15 +105,16 @@ def read_accuracy(project: Project, *, first: str | None = None, last: str | Non
     """
     newest = project.store.versions.newest()
     until = last or (newest.version if newest else "")
-    cells = read_cells(project, until=until, first=first or "", last_n=10_000)
+    cells = read_cells(project, until=until, first=first or "", last_n=ALL_REPORTS)
     told = {"use_case": project.name, "from": first or (cells["report"].min() if len(cells) else None), "to": until}
     if cells.empty:
         return {**told, "n": 0, "why": "no forecast has met its actuals yet"}
-    members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
     spec = project.store.spec
-    actuals = cells.rename(columns={"timestamp": spec.timestamp, "actual": spec.target})[[*spec.keys, spec.target]]
-    forecasts = cells.drop(columns=["actual", "error", "report"])
-    report = score_forecasts(forecasts, members, actuals.drop_duplicates(list(spec.keys), keep="last"), spec)
+    actuals = project.store.versions.read(
+        until, columns=[spec.target], start=cells["timestamp"].min(), end=cells["timestamp"].max()
+    )
+    members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
+    report = score_forecasts(cells.drop(columns=["actual", "error", "report"]), members, actuals, spec)
     return {**told, **{name: value for name, value in report.summary.items() if name != "n_unscored"}}
 
 

@@ -77,7 +77,7 @@ def _plain(value: object) -> object:
     return value if isinstance(value, str | int | float) else dg.MetadataValue.json(value)  # type: ignore[arg-type]
 
 
-def _to_cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401
+def _to_cell(value: Any) -> str | int | float | bool | None:
     if isinstance(value, str | bool | int):
         return value
     if value is None or pd.isna(value):
@@ -87,7 +87,7 @@ def _to_cell(value: Any) -> str | int | float | bool | None:  # noqa: ANN401
     return int(value) if isinstance(value, np.integer) else str(value)
 
 
-def _to_type(dtype: Any) -> str:  # noqa: ANN401
+def _to_type(dtype: Any) -> str:
     return (
         "timestamp"
         if str(dtype).startswith("datetime64")

@@ -12,7 +12,7 @@ from loopcast.orchestration.names import Names
 CHAIN = ("raw_update", "dataset", "forecast", "accuracy_report")
 
 
-def build_turn(names: Names) -> Any:  # noqa: ANN401
+def build_turn(names: Names) -> Any:
     """Return the job that takes one version from the update to reflection in one run.
 
     Where no zoo is in force the run request selects the chain only: a step after `forecast` is skipped when

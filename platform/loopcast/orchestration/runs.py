@@ -131,7 +131,7 @@ def _explain(result: dg.ExecuteInProcessResult) -> str:
     return "; ".join(text for data in failures if (text := _explain_step(data)))
 
 
-def _explain_step(data: Any) -> str:  # noqa: ANN401
+def _explain_step(data: Any) -> str:
     """Return a step failure in words: our own description, else the error at the root."""
     if data.user_failure_data and data.user_failure_data.description:
         return str(data.user_failure_data.description)

@@ -47,7 +47,7 @@ class Stage:
         cadence, grace = (pd.Timedelta(text).to_pytimedelta() for text in (contract.cadence, contract.grace))
         return dg.FreshnessPolicy.time_window(fail_window=cadence + grace, warn_window=cadence)
 
-    def project(self, context: Any) -> Project:  # noqa: ANN401
+    def project(self, context: Any) -> Project:
         """Return the project from an asset's or sensor's context."""
         resource: ProjectResource = getattr(context.resources, self.resource_key)
         return resource.open()

@@ -57,7 +57,7 @@ class PatchFiles:
         self._lake.put_content(self.path(digest), content)
         return digest
 
-    def read(self, digest: str) -> Any:  # noqa: ANN401 - pyarrow is untyped
+    def read(self, digest: str) -> Any:
         """Return a patch as an Arrow table: keys, the variables that were sent, `_operation`."""
         if digest in self._cache:
             return self._cache[digest]
@@ -93,7 +93,7 @@ class PatchFiles:
             self._checked.add(digest)
         return str(path)
 
-    def _keep(self, digest: str, table: Any) -> None:  # noqa: ANN401
+    def _keep(self, digest: str, table: Any) -> None:
         """Keep a table in memory; the ones read longest ago make room."""
         self._cache[digest] = table
         self._cached_bytes += table.nbytes
@@ -101,7 +101,7 @@ class PatchFiles:
             _, oldest = self._cache.popitem(last=False)
             self._cached_bytes -= oldest.nbytes
 
-    def _schema(self, columns_sent: tuple[str, ...]) -> Any:  # noqa: ANN401
+    def _schema(self, columns_sent: tuple[str, ...]) -> Any:
         """Return the Arrow schema of a patch."""
         text = [(name, pa.string()) for name in self._spec.series_keys]
         values = [
@@ -110,7 +110,7 @@ class PatchFiles:
         return pa.schema([*text, (self._spec.timestamp, pa.timestamp("us")), *values, (OPERATION, pa.string())])
 
 
-def _to_parquet(table: Any) -> bytes:  # noqa: ANN401
+def _to_parquet(table: Any) -> bytes:
     """Return a table as the bytes of a Parquet file; text columns alone have dictionaries."""
     texts = [field.name for field in table.schema if pa.types.is_string(field.type)]
     buffer = io.BytesIO()

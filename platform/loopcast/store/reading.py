@@ -93,7 +93,7 @@ class DatasetReader:
         ranges = ((ref, self._patches.time_range(ref.digest)) for ref in refs[1:])
         return [refs[0], *(ref for ref, (first, last) in ranges if first <= end and last >= start)]
 
-    def _run(self, query: str, refs: Sequence[PatchRef], selection: Selection) -> Any:  # noqa: ANN401
+    def _run(self, query: str, refs: Sequence[PatchRef], selection: Selection) -> Any:
         """Return a statement's result as an Arrow table."""
         if self._engine is None:
             self._engine = duckdb.connect(
@@ -115,7 +115,7 @@ class DatasetReader:
         finally:
             cursor.close()
 
-    def _operations(self, refs: Sequence[PatchRef]) -> Any:  # noqa: ANN401
+    def _operations(self, refs: Sequence[PatchRef]) -> Any:
         """Return all patches after the base in one Arrow table, each row with its version's number."""
         tables = []
         for ref in refs:

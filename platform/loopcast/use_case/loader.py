@@ -67,7 +67,7 @@ def _compose(file: Path) -> list[yaml.Node]:
         ) from error
 
 
-def _construct(node: yaml.Node) -> Any:  # noqa: ANN401
+def _construct(node: yaml.Node) -> Any:
     return yaml.SafeLoader("").construct_document(node)
 
 
@@ -87,7 +87,7 @@ def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:
         ) from error
 
 
-def _expected(error: Any) -> str:  # noqa: ANN401
+def _expected(error: Any) -> str:
     if error["type"] == "missing":
         return "a value: this field is required"
     if error["type"] == "extra_forbidden":

@@ -4,6 +4,7 @@ It is slow by nature (one fit per series and origin) and one term; sktime is imp
 """
 
 import importlib
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,7 @@ from loopcast.zoo.panel import Panel
 DEFAULT_LENGTH_PERIODS = 10
 
 
-def load_forecaster(path: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN401 sktime is not typed
+def load_forecaster(path: str, params: Mapping[str, Any]) -> Any:
     """Return a new forecaster.
 
     Args:
@@ -36,12 +37,15 @@ def load_forecaster(path: str, params: Mapping[str, Any]) -> Any:  # noqa: ANN40
         found = dict(all_estimators("forecaster", return_names=True))
         if path not in found:
             raise CallerError(f"found the forecaster {path!r}; expected a class name of sktime")
-        return found[path](**params)
+        path = f"{found[path].__module__}.{path}"
     module, _, name = path.rpartition(".")
     if not module.startswith("sktime.forecasting"):
         raise CallerError(f"found the forecaster {path!r}; expected a path that starts with sktime.forecasting")
     try:
-        return getattr(importlib.import_module(module), name)(**params)
+        with warnings.catch_warnings():
+            # sktime 1.2 says at every construction that a default will change: one that `_forecast` sets.
+            warnings.filterwarnings("ignore", message="The default of config ``remember_data``", category=FutureWarning)
+            return getattr(importlib.import_module(module), name)(**params)
     except (ImportError, AttributeError) as error:
         raise CallerError(f"found the forecaster {path!r}; expected a class of sktime: {error}") from error
 
