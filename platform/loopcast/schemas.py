@@ -7,6 +7,35 @@ from collections.abc import Sequence
 
 import pandera.pandas as pa
 
+DESCRIPTIONS = {
+    "timestamp": "time that is forecast, in UTC (or wall-clock time where the use case has no zone)",
+    "origin": "last target value that the forecast knew",
+    "cutoff": "last target value that the backtest's forecast knew",
+    "samples_ahead": "steps from the origin to the timestamp",
+    "relative_day": "local calendar days from the origin to the timestamp",
+    "bin": "bin of samples ahead",
+    "forecast": "point forecast, in the target's unit",
+    "lower": "lower end of the interval",
+    "upper": "upper end of the interval",
+    "level": "share of actuals that the interval should cover, percent",
+    "forecast_type": "in_sample, out_of_sample or production",
+    "model_index": "which of the zoo's models spoke; -1: only the seasonal naive",
+    "forecast_version": "dataset version that the forecast was made on",
+    "actual": "target value that came later",
+    "error": "actual minus forecast",
+    "member": "zoo member; `combination` is the zoo as a whole",
+    "rank": "place in the backtest, 1 is best",
+    "n": "number of forecasts with an actual",
+    "mae": "mean absolute error, in the target's unit",
+    "rmse": "root mean squared error, in the target's unit",
+    "mase": "mean absolute error over the seasonal naive change before the backtest",
+    "bias": "mean of forecast minus actual",
+    "relative_mae": "mean absolute error over that of the best seasonal naive",
+    "weight_pct": "mean weight in the combination, percent",
+    "coverage_pct": "share of actuals inside the interval, percent",
+    "variable": "variable of the use case; (calendar) for calendar features",
+    "importance_pct": "share of the variable in the forecasts, percent",
+}
 FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
 
 

@@ -68,8 +68,8 @@ def reflect(project: Project, *, now: datetime) -> Reflection:
 
 
 def list_decisions(project: Project) -> pd.DataFrame:
-    """Return all decisions, oldest first: `version`, `action`, `rule`, `reason`, `build`, `at`."""
-    columns = ["version", "action", "rule", "reason", "build"]
+    """Return all decisions, oldest first: `version`, `action`, `rule`, `build`, `reason`, `at`."""
+    columns = ["version", "action", "rule", "build", "reason"]
     entries = project.store.references.history(DECISIONS)
     rows = [{**{name: entry.value[name] for name in columns}, "at": entry.at} for entry in entries]
     return pd.DataFrame(rows, columns=[*columns, "at"])

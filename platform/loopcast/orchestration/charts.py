@@ -1,4 +1,4 @@
-"""Charts of the loop's outputs as PNG: one Altair definition each, drawn without a browser or the network.
+"""Charts of the loop's outputs as SVG: one Altair definition each, drawn without a browser or the network.
 
 What is in the frames is decided elsewhere; here it is only drawn.
 """
@@ -13,8 +13,8 @@ WIDTH, HEIGHT = 640, 260
 INK, ACCENT, QUIET = "#1f3b57", "#d1495b", "#8d99ae"
 
 
-def draw_forecast(history: pd.DataFrame, forecast: pd.DataFrame, *, title: str, unit: str) -> bytes:
-    """Return a PNG of the last actual values and the forecast with its interval.
+def draw_forecast(history: pd.DataFrame, forecast: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of the last actual values and the forecast with its interval.
 
     Args:
         history: columns `timestamp`, `value`; one series.
@@ -29,8 +29,8 @@ def draw_forecast(history: pd.DataFrame, forecast: pd.DataFrame, *, title: str, 
     return _render(alt.layer(band, actual, line), title=title)
 
 
-def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> bytes:
-    """Return a PNG of the mean absolute error per version, the forecast's and the seasonal naives'.
+def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of the mean absolute error per version, the forecast's and the seasonal naives'.
 
     Args:
         errors: columns `version`, `who`, `mae`.
@@ -49,8 +49,8 @@ def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> bytes:
     return _render(chart, title=title)
 
 
-def draw_leaderboard(leaderboard: pd.DataFrame, *, title: str, unit: str) -> bytes:
-    """Return a PNG of the members' backtest errors as bars, best first.
+def draw_leaderboard(leaderboard: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of the members' backtest errors as bars, best first.
 
     Args:
         leaderboard: columns `member`, `mae`.
@@ -68,11 +68,12 @@ def draw_leaderboard(leaderboard: pd.DataFrame, *, title: str, unit: str) -> byt
     return _render(chart, title=title)
 
 
-def to_markdown_image(png: bytes, *, text: str) -> str:
+def to_markdown_image(svg: str, *, text: str) -> str:
     """Return Markdown that holds the picture itself, so that it needs no file beside it."""
-    return f"![{text}](data:image/png;base64,{base64.b64encode(png).decode()})"
+    return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 
-def _render(chart: alt.Chart | alt.LayerChart, *, title: str) -> bytes:
+def _render(chart: alt.Chart | alt.LayerChart, *, title: str) -> str:
     sized = chart.properties(width=WIDTH, height=HEIGHT, title=title, background="white")
-    return bytes(vl_convert.vegalite_to_png(sized.to_json(), scale=1.5))
+    # A PNG of the same is eight times as large, and it is kept with every materialization.
+    return str(vl_convert.vegalite_to_svg(sized.to_json()))

@@ -3,13 +3,14 @@
 Which numbers are interesting is decided by the asset that calls.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 import numpy as np
 import pandas as pd
 
+from loopcast.schemas import DESCRIPTIONS
 from loopcast.use_case.model import UseCase
 
 ROW_LIMIT = 50
@@ -30,12 +31,11 @@ def describe_table(frame: pd.DataFrame, *, limit: int = ROW_LIMIT) -> dg.TableMe
     return dg.MetadataValue.table(rows, schema=describe_columns(shown))
 
 
-def describe_columns(frame: pd.DataFrame, descriptions: Mapping[str, str] | None = None) -> dg.TableSchema:
-    """Return a frame's columns with their types and, where given, descriptions."""
-    given = descriptions or {}
+def describe_columns(frame: pd.DataFrame) -> dg.TableSchema:
+    """Return a frame's columns with their types and what they mean."""
     return dg.TableSchema(
         columns=[
-            dg.TableColumn(name=str(name), type=_to_type(dtype), description=given.get(str(name)))
+            dg.TableColumn(name=str(name), type=_to_type(dtype), description=DESCRIPTIONS.get(str(name)))
             for name, dtype in frame.dtypes.items()
         ]
     )
@@ -63,9 +63,10 @@ def describe_dataset_columns(use_case: UseCase) -> dg.TableSchema:
     return dg.TableSchema(columns=[*keys, stamp, target, *predictors])
 
 
-def describe_numbers(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Return the finite ones as plain floats: these are what the UI plots over partitions."""
-    return {name: float(value) for name, value in numbers.items() if np.isfinite(value)}
+def describe_numbers(values: Mapping[str, object]) -> dict[str, float]:
+    """Return the finite numbers among the values as plain floats: these are what the UI plots over partitions."""
+    numbers = {name: value for name, value in values.items() if isinstance(value, int | float | np.number)}
+    return {name: float(value) for name, value in numbers.items() if not isinstance(value, bool) and np.isfinite(value)}
 
 
 def describe_inputs(pins: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,8 +104,3 @@ def _unit(role: str, unit: str) -> str:
 
 def _zone(use_case: UseCase) -> str:
     return "UTC" if use_case.time_zone else "wall-clock time"
-
-
-def count_rows(frame: pd.DataFrame | Sequence[Any]) -> dict[str, Any]:
-    """Return the row count under the name that the catalog shows."""
-    return {"dagster/row_count": len(frame)}

@@ -70,12 +70,11 @@ def _describe_forecast(stage: Stage, made: VersionForecast) -> dg.MaterializeRes
             "dagster/row_count": len(table),
             "dagster/column_schema": describe_columns(table),
             **describe_numbers(numbers),
-            "zoo": made.zoo,
             "digest": made.manifest.digest,
             **describe_inputs(made.manifest.pins),
             "situations_not_met": len(made.prediction.situations_unmet),
-            "forecast": describe_table(table),
             "chart": dg.MetadataValue.md(_draw(stage, made)),
+            "forecast": describe_table(table[[*stage.use_case.series_keys, "timestamp", "forecast", "lower", "upper"]]),
         },
         data_version=dg.DataVersion(made.manifest.digest),
     )

@@ -50,7 +50,7 @@ def _describe_reflection(made: Reflection, decisions: pd.DataFrame) -> dg.Materi
             "rule": made.decision.rule,
             "reason": made.decision.reason,
             "build": made.build.build if made.build else "none",
-            **describe_numbers({n: v for n, v in made.decision.evidence.items() if isinstance(v, int | float)}),
+            **describe_numbers(made.decision.evidence),
             "evidence": dg.MetadataValue.json(made.decision.evidence),
             "decisions": describe_table(decisions),
         }
