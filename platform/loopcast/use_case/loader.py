@@ -48,9 +48,8 @@ def read_use_cases(file: Path) -> Iterator[tuple[UseCase, int]]:
         UseCaseError: the file is not YAML or a use case in it is wrong.
     """
     for node in _compose(file):
-        document = _construct(node)
-        if isinstance(document, dict) and document.get("type") == COMPONENT:
-            yield _build(document, node=node, file=file), node.start_mark.line + 1
+        if _is_use_case(node):
+            yield _build(_construct(node, file=file), node=node, file=file), node.start_mark.line + 1
 
 
 def _compose(file: Path) -> list[yaml.Node]:
@@ -67,8 +66,24 @@ def _compose(file: Path) -> list[yaml.Node]:
         ) from error
 
 
-def _construct(node: yaml.Node) -> Any:
-    return yaml.SafeLoader("").construct_document(node)
+def _is_use_case(node: yaml.Node) -> bool:
+    """Return whether a document is ours, told without constructing it: others may have tags that we do not know."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return any(key.value == "type" and value.value == COMPONENT for key, value in pairs)
+
+
+def _construct(node: yaml.Node, *, file: Path) -> dict[str, Any]:
+    try:
+        return dict(yaml.SafeLoader("").construct_document(node))
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2017-13-01
+        mark = getattr(error, "problem_mark", None) or node.start_mark
+        raise UseCaseError(
+            file=str(file),
+            line=mark.line + 1,
+            field="(a value)",
+            found=str(getattr(error, "problem", error)),
+            expected="plain YAML values, dates as year-month-day",
+        ) from error
 
 
 def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:

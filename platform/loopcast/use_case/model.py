@@ -3,6 +3,7 @@
 Reading YAML is in `loopcast.use_case.loader`; what Dagster makes of a use case is in `loopcast.orchestration`.
 """
 
+import re
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
@@ -13,19 +14,38 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import OPERATION, TableSpec, Variable
 from loopcast.errors import CallerError
+from loopcast.schemas import forecast_schema, member_forecast_schema
+from loopcast.zoo.holiday import holiday_names
 from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
 
 NAIVE = "seasonal_naive"
+# Dagster's own rules: what breaks them would be refused later, without a line.
+OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
+TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
+TAG_VALUE = re.compile(r"[A-Za-z0-9_.-]{0,63}")
+# Columns that tables made from the dataset have beside the series keys: a key of the same name would be lost there.
+RESERVED = frozenset(
+    {*forecast_schema(()).columns, *member_forecast_schema(()).columns, "actual", "error", "value"}
+) | {
+    "forecast_version",
+    "report",
+    "cutoff",
+    "target",
+}
 
+Column = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 def _check_frequency(value: str) -> str:
+    expected = "a pandas frequency such as h, 15min, D, W or MS"
     try:
-        pd.tseries.frequencies.to_offset(value)
+        offset = pd.tseries.frequencies.to_offset(value)
     except ValueError as error:
-        raise ValueError("a pandas frequency such as h, 15min, D, W or MS") from error
+        raise ValueError(expected) from error
+    if offset.n < 1:
+        raise ValueError(expected)
     return value
 
 
@@ -37,8 +57,25 @@ def _check_time_zone(value: str) -> str:
 
 
 def _check_owner(value: str) -> str:
-    if "@" not in value and not value.startswith("team:"):
+    if OWNER.fullmatch(value) is None:
         raise ValueError("an e-mail address or team:<name>")
+    return value
+
+
+def _check_tags(value: dict[str, str]) -> dict[str, str]:
+    wrong = [
+        f"{key}: {text}" for key, text in value.items() if not (TAG_KEY.fullmatch(key) and TAG_VALUE.fullmatch(text))
+    ]
+    if wrong:
+        raise ValueError(f"letters, digits and _.- in tags, at most 63 of them, not {wrong[0]}")
+    return value
+
+
+def _check_holidays(value: str) -> str:
+    try:
+        holiday_names(value, 2024, 2024)
+    except CallerError as error:
+        raise ValueError("an ISO country such as US, or a subdivision such as US-MN") from error
     return value
 
 
@@ -47,7 +84,7 @@ def _check_duration(value: str) -> str:
         duration = pd.Timedelta(value)
     except ValueError as error:
         raise ValueError("a duration such as 1D, 6h or 15min") from error
-    if duration < pd.Timedelta("1min"):
+    if not duration >= pd.Timedelta("1min"):  # NaT is neither
         raise ValueError("a duration of at least one minute")
     return value
 
@@ -66,6 +103,8 @@ def _check_horizon(value: object) -> str:
 HorizonText = Annotated[str, BeforeValidator(_check_horizon)]
 Duration = Annotated[str, AfterValidator(_check_duration)]
 Owner = Annotated[str, AfterValidator(_check_owner)]
+Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
+Holidays = Annotated[str, AfterValidator(_check_holidays)]
 
 
 class Frozen(BaseModel):
@@ -77,10 +116,16 @@ class Frozen(BaseModel):
 class Target(Frozen):
     """The variable that is forecast."""
 
-    name: str = Field(description="Column name.")
+    name: Column = Field(description="Column name.")
     unit: str = Field(default="", description="Unit of the values, shown in tables and charts.")
     minimum: float | None = Field(default=None, description="Smallest value allowed in an update.")
     maximum: float | None = Field(default=None, description="Largest value allowed in an update.")
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise ValueError(f"a minimum below the maximum, not {self.minimum:g} and {self.maximum:g}")
+        return self
 
 
 class Predictor(Target):
@@ -96,7 +141,7 @@ class Predictor(Target):
 class InboxSource(Frozen):
     """Files dropped into a folder, each one an update."""
 
-    kind: Literal["inbox"] = "inbox"
+    kind: Literal["inbox"] = Field(default="inbox", description="Always inbox.")
     folder: str | None = Field(default=None, description="Folder to watch; default inbox/<use case>.")
     pattern: str = Field(default="*", description="Which file names are updates, for instance *.csv.")
 
@@ -147,13 +192,20 @@ class Policies(Frozen):
     """How the loop behaves for this use case."""
 
     level: float = Field(default=90.0, gt=0.0, lt=100.0, description="Coverage of the intervals in percent.")
-    holidays: str | None = Field(default=None, description="Country or country-subdivision, such as US or US-MN.")
+    holidays: Holidays | None = Field(default=None, description="Country or country-subdivision, such as US or US-MN.")
     members: tuple[MemberChoice, ...] = Field(
         default=(),
         description="Zoo members beside the seasonal naives, which always take part; none: the default ones.",
     )
     n_windows: int = Field(default=28, ge=2, le=1000, description="Forecast origins in a backtest.")
-    rebuild: Rebuild = Rebuild()
+    rebuild: Rebuild = Field(default=Rebuild(), description="When reflection opens the next build by itself.")
+
+    @model_validator(mode="after")
+    def _check_members(self) -> Self:
+        names = [choice.label or choice.name for choice in self.members if choice.name != NAIVE or choice.label]
+        if len(set(names)) < len(names):
+            raise ValueError("members with names that differ: give a label to those of the same kind")
+        return self
 
 
 class Replay(Frozen):
@@ -173,20 +225,22 @@ class UseCase(Frozen):
 
     name: Name = Field(description="Name of the use case: first part of its asset keys.")
     description: str = Field(min_length=1, description="What is forecast, for whom, from what.")
-    source: InboxSource = InboxSource()
-    timestamp: str = Field(description="Name of the timestamp column.")
-    timestamp_marks: Literal["start", "end"] = "start"
+    source: InboxSource = Field(default=InboxSource(), description="Where updates come from.")
+    timestamp: Column = Field(description="Name of the timestamp column.")
+    timestamp_marks: Literal["start", "end"] = Field(
+        default="start", description="Whether a timestamp marks the start or the end of its period."
+    )
     time_zone: TimeZone | None = Field(default=None, description="IANA name; null: wall-clock time as it stands.")
     frequency: Frequency = Field(description="Sampling period as a pandas frequency such as h, 15min, D.")
-    series_keys: tuple[str, ...] = Field(default=(), description="Columns that tell the series of a panel apart.")
-    target: Target
-    predictors: tuple[Predictor, ...] = ()
+    series_keys: tuple[Column, ...] = Field(default=(), description="Columns that tell the series of a panel apart.")
+    target: Target = Field(description="The variable that is forecast.")
+    predictors: tuple[Predictor, ...] = Field(default=(), description="Variables that may help to forecast it.")
     horizon: HorizonText = Field(description="Steps ahead (24), or whole calendar units (1D: the whole next day).")
-    contract: Contract = Contract()
+    contract: Contract = Field(default=Contract(), description="What the data's provider promises.")
     owners: tuple[Owner, ...] = Field(min_length=1, description="E-mail addresses or team:<name>.")
     steward: str = Field(min_length=3, description="Who answers questions about the data.")
-    tags: dict[str, str] = Field(default_factory=dict, description="Shown in the catalog.")
-    policies: Policies = Policies()
+    tags: Tags = Field(default_factory=dict, description="Shown in the catalog.")
+    policies: Policies = Field(default=Policies(), description="How the loop behaves for this use case.")
     replay: Replay | None = Field(default=None, description="A recorded history to play, for demonstrations and tests.")
 
     @model_validator(mode="after")
@@ -197,6 +251,9 @@ class UseCase(Frozen):
             raise ValueError(f"column names that differ; {', '.join(twice)} is there twice")
         if OPERATION in names:
             raise ValueError(f"no column called {OPERATION}: updates use it to say upsert or remove")
+        taken = [name for name in self.series_keys if name in RESERVED]
+        if taken:
+            raise ValueError(f"series keys other than {', '.join(taken)}: forecast tables have such columns themselves")
         return self
 
     @property
