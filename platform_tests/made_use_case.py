@@ -1,11 +1,21 @@
 """A small use case made for tests: hourly counts with a daily and weekly cycle, and a home folder for it."""
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from loopcast.loop.accuracy import score_version
+from loopcast.loop.experiment import release_zoo, run_experiment
+from loopcast.loop.production import forecast_version
+from loopcast.loop.project import Project, find_project
+from loopcast.loop.reflect import reflect
+from loopcast.orchestration.settings import read_settings
+from loopcast.store.versions import Upload
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[1]
 
 YAML = """
@@ -89,3 +99,32 @@ def make_home(folder: Path, *, yaml: str | None = None, name: str = "counts") ->
     (use_case / "defs.yaml").write_text(yaml or YAML.format(name=name))
     shutil.copy(ROOT / "dagster.yaml", folder / "dagster.yaml")
     return folder
+
+
+def make_project(folder: Path, *, yaml: str | None = None, name: str = "counts") -> Project:
+    """Return the project of a home folder, which is made where it is not there."""
+    if not (folder / "dagster.yaml").is_file():
+        make_home(folder, yaml=yaml, name=name)
+    return find_project(name, settings=read_settings({"LOOPCAST_HOME": str(folder)}))
+
+
+def send(project: Project, content: pd.DataFrame | bytes, *, name: str = "update.csv", now: datetime = NOW) -> str:
+    """Claim a version for an update and return its key; nothing is settled."""
+    sent = content if isinstance(content, bytes) else to_csv(content)
+    return project.store.versions.claim(Upload(name, sent, source="test", actor="ana"), now=now).version
+
+
+def take_turn(project: Project, content: pd.DataFrame | bytes, *, name: str = "update.csv", now: datetime = NOW) -> str:
+    """Take an update through the whole loop without Dagster, as far as it goes, and return its version."""
+    version = send(project, content, name=name, now=now)
+    if project.store.versions.settle(version, now=now).status == "refused":
+        return version
+    forecast_version(project, version, now=now)
+    score_version(project, version, now=now)
+    opened = reflect(project, now=now).build
+    if opened is not None:
+        zoo = run_experiment(project, opened.build, now=now).zoo
+        if zoo is not None:
+            release_zoo(project, zoo.zoo, now=now)
+            forecast_version(project, version, now=now)
+    return version

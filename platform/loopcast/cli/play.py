@@ -18,7 +18,7 @@ from loopcast.loop.history import list_history
 from loopcast.loop.replay import plan_replay
 from loopcast.orchestration.runs import Runner, find_home, open_home
 from loopcast.orchestration.serve import Platform, pick_port
-from loopcast.orchestration.settings import read_settings
+from loopcast.orchestration.settings import read_settings, write_settings
 from loopcast.store.versions import Upload
 from loopcast.use_case.loader import load_use_cases
 
@@ -65,17 +65,18 @@ def serve(port: int) -> None:
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         stopping.set()
 
-    load_use_cases(read_settings().use_cases)  # a wrong YAML is told here, not in a log
+    settings = read_settings()
+    load_use_cases(settings.use_cases)  # a wrong YAML is told here, not in a log
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     free = pick_port(port)
     if port not in (0, free):
         click.echo(f"Port {port} is taken; using {free}.")
     click.echo("Starting the platform ...")
-    with Platform(home=find_home(), port=free) as platform:
+    with Platform(home=find_home(), port=free, environment=write_settings(settings)) as platform:
         platform.wait_ready()
         click.echo(f"\n  Dagster UI  {platform.url}")
-        click.echo(f"  Inbox       {read_settings().inbox}/<use case>/\n\nCtrl-C ends it.")
+        click.echo(f"  Inbox       {settings.inbox}/<use case>/\n\nCtrl-C ends it.")
         while not stopping.is_set():
             ended = platform.find_ended()
             if ended:

@@ -3,6 +3,7 @@
 The measures are in `loopcast.reflection.accuracy`; here is which rows they are given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from loopcast.dataops.table import OPERATION, UPSERT
+from loopcast.loop.forces import ZooRequest, list_zoos
 from loopcast.loop.production import FORECASTS, MEMBERS
 from loopcast.loop.project import Project
 from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
@@ -121,23 +123,22 @@ def read_accuracy(project: Project, *, first: str | None = None, last: str | Non
 def read_actuals(project: Project, version: str) -> pd.DataFrame:
     """Return the target values that a version brought or corrected: keys and target, missing ones left out."""
     versions, spec = project.store.versions, project.store.spec
-    columns = [*spec.keys, spec.target]
     patch = versions.patch(version)
     if spec.target not in patch.columns:
-        return pd.DataFrame(columns=columns)
+        return patch.iloc[:0][list(spec.keys)].assign(**{spec.target: pd.Series(dtype="float64")})
     news = patch[(patch[OPERATION] == UPSERT) & patch[spec.target].notna()]
-    return news[columns].reset_index(drop=True)
+    return news[[*spec.keys, spec.target]].reset_index(drop=True)
 
 
 def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> list[str]:
     """Return the versions before one whose forecasts cover any of the actuals' time, oldest first."""
-    outputs, spec = project.store.outputs, project.store.spec
+    spec, zoos = project.store.spec, list_zoos(project)
     if actuals.empty:
         return []
     first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
     found = []
-    for version in outputs.partitions(FORECASTS):
-        manifest = outputs.manifest(FORECASTS, version) if version < before else None
+    for version in project.store.outputs.partitions(FORECASTS):
+        manifest = _find_production(project, FORECASTS, version, zoos) if version < before else None
         if manifest and manifest.facts["covers_to"] >= first and manifest.facts["covers_from"] <= last:
             found.append(version)
     return found
@@ -148,10 +149,25 @@ def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFr
     keys = project.store.spec.series_keys
     schema = forecast_schema(keys) if table == FORECASTS else member_forecast_schema(keys)
     nothing = pd.DataFrame({name: pd.Series(dtype=str(dtype)) for name, dtype in schema.dtypes.items()})
-    frames = [project.store.outputs.read(table, version).assign(forecast_version=version) for version in versions]
+    zoos, frames = list_zoos(project), []
+    for version in versions:
+        manifest = _find_production(project, table, version, zoos)
+        if manifest is not None:
+            frame = project.store.outputs.read(table, version, manifest.number)
+            frames.append(frame.assign(forecast_version=version))
     return pd.concat(frames, ignore_index=True) if frames else nothing.assign(forecast_version=pd.Series(dtype="str"))
 
 
 def _digest_of(project: Project, version: str) -> str:
-    manifest = project.store.outputs.manifest(FORECASTS, version)
+    manifest = _find_production(project, FORECASTS, version, list_zoos(project))
     return manifest.digest if manifest else ""
+
+
+def _find_production(project: Project, table: str, version: str, zoos: Sequence[ZooRequest]) -> OutputManifest | None:
+    """Return the newest writing of a version's forecast by a zoo that was built on that version or an earlier one.
+
+    A version that was forecast again with a later zoo (`zoo: current`) knows what came after it: that is not scored.
+    """
+    in_time = {request.zoo for request in zoos if request.version <= version}
+    written = project.store.outputs.history(table, version)
+    return next((manifest for manifest in reversed(written) if manifest.pins["zoo"] in in_time), None)

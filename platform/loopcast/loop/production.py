@@ -10,6 +10,7 @@ from enum import Enum
 
 import pandas as pd
 
+from loopcast.errors import DataError
 from loopcast.loop.forces import list_in_force, zoo_for_version
 from loopcast.loop.project import Project
 from loopcast.store.outputs import OutputManifest
@@ -65,6 +66,10 @@ def forecast_version(
         return None
     zoo, digest = chosen
     store, record = project.store, project.store.versions.record(version)
+    if record.status != "accepted":
+        raise DataError(
+            f"{version} is {record.status}: it has no data of its own. Forecast {record.parent}, its parent"
+        )
     frame = store.versions.read(version)
     panel = panel_from_frame(frame, store.spec)
     prediction = predict(zoo_from_document(store.outputs.read_document(ZOO_DOCUMENTS, digest)), panel)
@@ -83,7 +88,7 @@ def forecast_version(
     }
     store.outputs.write(MEMBERS, version, prediction.members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
-    history = _last_values(frame, project, steps=7 * len(forecasts))
+    history = _last_values(frame, project, steps=7 * forecasts["timestamp"].nunique())
     return VersionForecast(manifest, prediction, zoo, digest, history, panel.ignored)
 
 
@@ -100,6 +105,9 @@ def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[s
 
 
 def _last_values(frame: pd.DataFrame, project: Project, *, steps: int) -> pd.DataFrame:
+    """Return the last target values of each series."""
     spec = project.store.spec
-    named = frame.rename(columns={spec.timestamp: "timestamp", spec.target: "value"})
-    return named[[*spec.series_keys, "timestamp", "value"]].tail(steps)
+    names = {spec.timestamp: "timestamp", spec.target: "value"}
+    targets = frame[[*spec.keys, spec.target]].rename(columns=names)
+    keys = list(spec.series_keys)
+    return (targets.groupby(keys, sort=False) if keys else targets).tail(steps).reset_index(drop=True)

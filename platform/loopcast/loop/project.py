@@ -36,6 +36,7 @@ class Project:
     store: Store
     inbox: Path
     code_version: str
+    settings: Settings
 
     @property
     def name(self) -> str:
@@ -55,7 +56,7 @@ def open_project(use_case: UseCase, *, settings: Settings) -> Project:
         code_version=code_version,
         contract_version=use_case.contract.version,
     )
-    return Project(use_case=use_case, store=store, inbox=inbox, code_version=code_version)
+    return Project(use_case=use_case, store=store, inbox=inbox, code_version=code_version, settings=settings)
 
 
 def find_project(name: str, *, settings: Settings) -> Project:

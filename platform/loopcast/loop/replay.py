@@ -14,6 +14,7 @@ from loopcast.errors import CallerError
 from loopcast.use_case.model import Replay, UseCase
 
 REVISION_COLUMNS = ("corrected_on", "kind")
+OPERATIONS = {"correction": UPSERT, "removal": REMOVE}
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def plan_replay(use_case: UseCase, *, folder: Path) -> list[PlannedUpdate]:
         raise CallerError(f"use case {use_case.name} has no `replay`: add history, start and end to its defs.yaml")
     history = _read_text(folder / replay.history)
     stamps = pd.to_datetime(history[use_case.timestamp])
-    revisions = _read_text(folder / replay.revisions) if replay.revisions else history.iloc[:0]
+    revisions = _read_revisions(folder / replay.revisions) if replay.revisions else history.iloc[:0]
     first = _as_delivered(history, revisions, use_case)
     before = stamps < pd.Timestamp(replay.start)
     upload = PlannedUpdate(f"{use_case.name}-until-{replay.start}.csv", _to_csv(first[before]), "first upload")
@@ -87,7 +88,18 @@ def _revise(
     due = revisions[(days >= start) & (days < end)]
     keys = list(use_case.table.keys)
     rows = due[[*keys, "kind"]].merge(history, on=keys, how="left")
-    return rows.assign(**{OPERATION: rows["kind"].map({"correction": UPSERT, "removal": REMOVE})}).drop(columns="kind")
+    return rows.assign(**{OPERATION: rows["kind"].map(OPERATIONS)}).drop(columns="kind")
+
+
+def _read_revisions(path: Path) -> pd.DataFrame:
+    revisions = _read_text(path)
+    missing = [name for name in REVISION_COLUMNS if name not in revisions.columns]
+    if missing:
+        raise CallerError(f"found no column {', '.join(missing)} in {path}; expected the keys, values and both of them")
+    unknown = sorted(set(revisions["kind"]) - set(OPERATIONS))
+    if unknown:
+        raise CallerError(f"found the kind {unknown[0]!r} in {path}; expected {' or '.join(OPERATIONS)}")
+    return revisions
 
 
 def _read_text(path: Path) -> pd.DataFrame:

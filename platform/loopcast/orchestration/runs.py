@@ -17,6 +17,7 @@ from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import USE_CASE, Names
+from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import turn_selection, turn_tags
 from loopcast.orchestration.serve import PROCESS_TAG
 
@@ -73,7 +74,8 @@ class Runner:
         self.project = project
         self.instance = instance
         self._names = Names(project.name)
-        defs = build_use_case_defs(project.use_case)
+        resource = ProjectResource.of(project.use_case, settings=project.settings)
+        defs = build_use_case_defs(project.use_case, resource=resource)
         self._turn_job = defs.resolve_job_def(self._names.turn)
         self._asset_job = defs.resolve_implicit_global_asset_job_def()
 

@@ -3,6 +3,7 @@
 What they do is Dagster's part; here is only that they start on free ports, are watched, and all end.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -23,6 +24,7 @@ import yaml
 from loopcast.errors import CallerError, LoopcastError
 
 HOST = "127.0.0.1"
+PORTS_TRIED, LAST_PORT = 100, 65535
 START_SECONDS = 90.0
 TERM_SECONDS = 3.0
 MODULE = "loopcast.orchestration.definitions"
@@ -34,7 +36,7 @@ PROCESS_TAG = "loopcast/process"
 
 def pick_port(wanted: int) -> int:
     """Return the wanted port where it is free, else the next free one; 0 asks for any."""
-    for port in (0,) if wanted == 0 else range(wanted, wanted + 100):
+    for port in (0,) if wanted == 0 else range(wanted, min(wanted + PORTS_TRIED, LAST_PORT + 1)):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -42,7 +44,7 @@ def pick_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise CallerError(f"found no free port from {wanted} to {wanted + 99}; give another one with --port")
+    raise CallerError(f"found no free port from {wanted} on; give another one with --port")
 
 
 @dataclass
@@ -163,7 +165,7 @@ def fail_orphaned_runs(home: Path) -> list[str]:
     Called before the platform starts: no run of its own can be under way then. Runs in another live process (the
     command line's) are left alone.
     """
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with contextlib.chdir(home), dg.DagsterInstance.from_config(str(home)) as instance:
         orphans = [
             run
             for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))

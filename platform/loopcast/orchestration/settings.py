@@ -19,9 +19,18 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """Return the settings that the environment names; relative folders are below `LOOPCAST_HOME`."""
     given = os.environ if environment is None else environment
     home = Path(given.get("LOOPCAST_HOME") or ".").absolute()
-    lake = given.get("LOOPCAST_LAKE", ".loopcast/lake")
+    lake = given.get("LOOPCAST_LAKE") or ".loopcast/lake"
     return Settings(
-        use_cases=home / given.get("LOOPCAST_USE_CASES", "platform/use_cases"),
+        use_cases=home / (given.get("LOOPCAST_USE_CASES") or "platform/use_cases"),
         lake=lake if "://" in lake else str(home / lake),
-        inbox=home / given.get("LOOPCAST_INBOX", "inbox"),
+        inbox=home / (given.get("LOOPCAST_INBOX") or "inbox"),
     )
+
+
+def write_settings(settings: Settings) -> dict[str, str]:
+    """Return the environment that names these settings, for processes that start in another folder."""
+    return {
+        "LOOPCAST_USE_CASES": str(settings.use_cases),
+        "LOOPCAST_LAKE": settings.lake,
+        "LOOPCAST_INBOX": str(settings.inbox),
+    }

@@ -1,0 +1,107 @@
+"""Reflection: which build is opened when, once, and with which evidence."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from loopcast.errors import CallerError
+from loopcast.loop.forces import list_builds, open_build
+from loopcast.loop.project import Project
+from loopcast.loop.reflect import list_decisions, make_policy, reflect
+from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
+
+
+def with_rebuild(folder: Path, rebuild: str) -> Project:
+    yaml = YAML.format(name="counts").replace("n_windows: 7", f"n_windows: 7, rebuild: {rebuild}")
+    return make_project(folder, yaml=yaml)
+
+
+def settle(project: Project) -> str:
+    version = send(project, make_counts("2024-01-01", 20))
+    project.store.versions.settle(version, now=NOW)
+    return version
+
+
+def test_without_a_version_there_is_nothing_to_reflect_on(empty: Project) -> None:
+    with pytest.raises(CallerError, match=r"counts has no version yet; send an update first"):
+        reflect(empty, now=NOW)
+
+
+def test_the_first_build_is_opened_once_and_asked_again_is_the_same(empty: Project) -> None:
+    version = settle(empty)
+    first = reflect(empty, now=NOW)
+    assert (first.decision.action, first.decision.rule) == ("build_first", "no_zoo")
+    assert first.build is not None
+    assert (first.build.build, first.build.version) == ("b0001", version)
+    again = reflect(empty, now=NOW + timedelta(days=1))
+    assert again.build == first.build
+    assert again.decision == first.decision
+    assert len(list_builds(empty)) == 1
+    assert len(list_decisions(empty)) == 1
+
+
+def test_a_build_opened_before_a_crash_is_taken_up(empty: Project) -> None:
+    version = settle(empty)
+    opened = open_build(empty, version=version, rule="no_zoo", reason="no zoo is in force", now=NOW)
+    assert reflect(empty, now=NOW).build == opened
+    assert len(list_builds(empty)) == 1
+
+
+def test_while_the_first_build_is_under_way_a_new_version_opens_no_other(empty: Project) -> None:
+    settle(empty)
+    reflect(empty, now=NOW)
+    empty.store.versions.settle(send(empty, make_counts("2024-01-21", 1)), now=NOW)
+    kept = reflect(empty, now=NOW)
+    assert (kept.decision.action, kept.decision.rule, kept.build) == ("keep", "too_soon", None)
+
+
+def test_a_zoo_that_has_grown_too_old_opens_the_next_build(tmp_path: Path) -> None:
+    project = with_rebuild(tmp_path, "{max_age: 2D, rest: 1}")
+    take_turn(project, make_counts("2024-01-01", 42))
+    for start in ("2024-02-12", "2024-02-13"):
+        take_turn(project, make_counts(start, 1))
+    decisions = list_decisions(project)
+    assert decisions["rule"].tolist() == ["no_zoo", "as_promised", "too_old"]
+    assert decisions["build"].fillna("none").tolist() == ["b0001", "none", "b0002"]
+    assert [request.version for request in list_builds(project)] == ["v00000001", "v00000003"]
+    assert "2 days old, limit 2" in decisions["reason"].iloc[-1]
+
+
+def test_errors_worse_than_promised_open_the_next_build(tmp_path: Path) -> None:
+    project = with_rebuild(tmp_path, "{tolerance_pct: 25, window: 7, rest: 1}")
+    take_turn(project, make_counts("2024-01-01", 42))
+    for day in range(7):
+        shifted = make_counts(f"2024-02-{12 + day}", 1)
+        take_turn(project, shifted.assign(count=shifted["count"] + 200.0 * (-1) ** day + 200.0))
+    decisions = list_decisions(project)
+    assert "worse_than_promised" in decisions["rule"].tolist()
+    worse = decisions[decisions["rule"] == "worse_than_promised"].iloc[0]
+    assert (worse["action"], worse["build"]) == ("rebuild", "b0002")
+    assert set(decisions["rule"].iloc[1:-1]) <= {"as_promised"}
+
+
+def test_a_decision_is_taken_once_per_version(project: Project) -> None:
+    assert list_decisions(project)["version"].tolist() == ["v00000001", "v00000002", "v00000003"]
+    reflect(project, now=NOW)
+    assert len(list_decisions(project)) == 3
+
+
+def test_a_refused_version_is_not_reflected_on(project: Project) -> None:
+    take_turn(project, b"at,count\n2024-02-28 00:00,many\n")
+    assert reflect(project, now=NOW).version == "v00000003"
+
+
+def test_the_policy_is_the_use_case_s_own(tmp_path: Path) -> None:
+    policy = make_policy(with_rebuild(tmp_path, "{max_age: 36h, tolerance_pct: 10, window: 3, rest: 2}"))
+    assert (policy.max_age_days, policy.tolerance_pct, policy.window, policy.min_versions_between) == (1.5, 10.0, 3, 2)
+
+
+def test_the_evidence_is_kept_with_the_decision(played: Project) -> None:
+    known = played.store.references.current("decisions")
+    assert known is not None
+    evidence = known.value["evidence"]
+    assert evidence["has_zoo"]
+    assert evidence["age_days"] == 2.0
+    assert evidence["scored_versions"] == 2
+    assert evidence["production_mae"] > 0
