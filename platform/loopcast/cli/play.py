@@ -16,7 +16,8 @@ from loopcast.errors import LoopcastError
 from loopcast.loop.accuracy import read_accuracy
 from loopcast.loop.history import list_history
 from loopcast.loop.replay import plan_replay
-from loopcast.orchestration.runs import Runner, find_home, open_home
+from loopcast.orchestration.instance import find_home, open_instance
+from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.serve import Platform, pick_port
 from loopcast.orchestration.settings import read_settings, write_settings
 from loopcast.store.versions import Upload
@@ -35,7 +36,7 @@ def replay(use_case: str, updates: int | None, as_json: bool) -> None:
     """
     project = open_use_case(use_case)
     planned = plan_replay(project.use_case, folder=read_settings().use_cases / use_case)[:updates]
-    with open_home() as instance:
+    with open_instance(find_home()) as instance:
         runner = Runner(project, instance)
         for item in tqdm(planned, desc=f"Playing {use_case}", unit="version", disable=as_json):
             upload = Upload(name=item.name, content=item.content, source="replay", actor="replay", reason=item.reason)

@@ -12,7 +12,8 @@ from loopcast.cli.output import print_record
 from loopcast.cli.read import open_use_case
 from loopcast.loop.history import describe_version
 from loopcast.loop.turns import list_turns
-from loopcast.orchestration.runs import Runner, open_home
+from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
+from loopcast.orchestration.runs import Runner
 from loopcast.store.versions import Upload
 
 
@@ -28,14 +29,15 @@ def update(use_case: str, file: Path, reason: str, key: str | None, as_json: boo
     upload = Upload(
         name=file.name, content=file.read_bytes(), source="cli", actor=getuser(), reason=reason, idempotency_key=key
     )
-    with open_home() as instance:
+    with open_instance(find_home()) as instance:
         claim = project.store.versions.claim(upload, now=datetime.now(UTC))
         runner = Runner(project, instance)
         for turn in list_turns(project):
             outcome = runner.turn(turn)
             if not outcome.success:
                 click.echo(f"loopcast: {turn.version}: {outcome.explanation}", err=True)
-        runner.follow()
+        if not is_daemon_running(instance):  # a daemon's conditions look after what follows
+            runner.follow()
     told = describe_version(project, claim.version)
     print_record({**told, "duplicate": claim.duplicate}, as_json=as_json)
     sys.exit(0 if told["status"] == "accepted" else 1)

@@ -6,44 +6,20 @@ The same jobs and assets as in the daemon's runs; nothing is computed here.
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
-from loopcast.errors import CallerError
 from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
 from loopcast.orchestration.component import build_use_case_defs
+from loopcast.orchestration.instance import PROCESS_TAG
 from loopcast.orchestration.names import USE_CASE, Names
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import turn_selection, turn_tags
-from loopcast.orchestration.serve import PROCESS_TAG
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-
-
-def find_home() -> Path:
-    """Return the folder whose `dagster.yaml` is in force: DAGSTER_HOME, else LOOPCAST_HOME, else the working directory.
-
-    Raises:
-        CallerError: there is no `dagster.yaml` in it.
-    """
-    home = Path(os.environ.get("DAGSTER_HOME") or os.environ.get("LOOPCAST_HOME") or ".").absolute()
-    if not (home / "dagster.yaml").is_file():
-        raise CallerError(
-            f"found no dagster.yaml in {home}; run loopcast in the project's folder, "
-            "or set DAGSTER_HOME to a folder that has one"
-        )
-    return home
-
-
-def open_home() -> dg.DagsterInstance:
-    """Return the Dagster instance of `find_home`."""
-    home = find_home()
-    os.chdir(home)  # the paths in dagster.yaml are relative to it
-    return dg.DagsterInstance.from_config(str(home))
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,8 @@
 What is unfinished is told from the store (`loopcast.loop.turns`), not from what a sensor remembers.
 """
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 from loopcast.loop.ingest import take_inbox
@@ -13,7 +15,7 @@ from loopcast.orchestration.stage import Stage, current_time
 
 INTERVAL_SECONDS = 5
 ATTEMPTS = 3
-REST_SECONDS = 90
+REST_SECONDS = 45
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -79,14 +81,23 @@ def _request_turn(instance: dg.DagsterInstance, names: Names, turn: Turn) -> dg.
     runs = instance.get_run_records(
         dg.RunsFilter(tags={"dagster/partition": turn.version, USE_CASE: names.use_case, TURN: turn.version})
     )
-    if any(record.dagster_run.status in UNDER_WAY for record in runs) or len(runs) >= ATTEMPTS * 2:
+    if not _may_run(runs):
         return None
-    ended = max((record.end_time or 0.0 for record in runs), default=0.0)
-    if current_time().timestamp() - ended < REST_SECONDS and turn.part == "chain" and runs:
-        return None  # Dagster's own retry of a killed run comes first
     return dg.RunRequest(
         run_key=f"{turn.version}/{turn.part}/{len(runs)}",
         partition_key=turn.version,
         asset_selection=turn_selection(names, turn),
         tags=turn_tags(names, turn),
     )
+
+
+def _may_run(runs: Sequence[dg.RunRecord]) -> bool:
+    """Return whether a version may have one more run, given those it had.
+
+    After a failure there is a rest, in which Dagster's own retry of a killed run comes first.
+    """
+    if any(record.dagster_run.status in UNDER_WAY for record in runs):
+        return False
+    failed = [record.end_time or 0.0 for record in runs if record.dagster_run.status != dg.DagsterRunStatus.SUCCESS]
+    rested = current_time().timestamp() - max(failed, default=0.0) >= REST_SECONDS
+    return rested and len(failed) < ATTEMPTS and len(runs) < 2 * ATTEMPTS

@@ -3,8 +3,8 @@
 What they do is Dagster's part; here is only that they start on free ports, are watched, and all end.
 """
 
-import contextlib
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -16,12 +16,12 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
-import dagster as dg
 import yaml
 
 from loopcast.errors import CallerError, LoopcastError
+from loopcast.orchestration.instance import fail_orphaned_runs, open_instance
 
 HOST = "127.0.0.1"
 PORTS_TRIED, LAST_PORT = 100, 65535
@@ -30,8 +30,6 @@ TERM_SECONDS = 3.0
 MODULE = "loopcast.orchestration.definitions"
 LOCATION = "loopcast"
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, see prctl(2)
-IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-PROCESS_TAG = "loopcast/process"
 
 
 def pick_port(wanted: int) -> int:
@@ -61,6 +59,7 @@ class Platform:
     port: int
     environment: Mapping[str, str] = field(default_factory=dict)
     _processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict, init=False)
+    _lock: IO[str] | None = field(default=None, init=False)
 
     @property
     def url(self) -> str:
@@ -106,10 +105,14 @@ class Platform:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._processes.clear()
+        if self._lock is not None:
+            self._lock.close()
 
     def _start(self) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
-        fail_orphaned_runs(self.home)
+        self._take_lock()
+        with open_instance(self.home) as instance:
+            fail_orphaned_runs(instance)
         code_port = pick_port(0)
         workspace = self.logs / "workspace.yaml"
         server = {"host": HOST, "port": code_port, "location_name": LOCATION}
@@ -121,6 +124,18 @@ class Platform:
         self._wait_for(lambda: _is_listening(code_port), what="the code server")
         self._spawn("daemon", ["dagster._daemon", "run", "-w", str(workspace)])
         self._spawn("webserver", ["dagster_webserver", "-h", HOST, "-p", str(self.port), "-w", str(workspace)])
+
+    def _take_lock(self) -> None:
+        """Make sure that this is the only platform on its history: the kernel gives the lock back when we end."""
+        self._lock = (self.logs / "lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.seek(0)
+            raise CallerError(f"the platform is running already: {self._lock.read().strip()}; end it first") from None
+        self._lock.truncate(0)
+        self._lock.write(f"{self.url}, process {os.getpid()}\n")
+        self._lock.flush()
 
     @property
     def logs(self) -> Path:
@@ -157,35 +172,6 @@ class Platform:
                 return bool(answer.status == 200)
         except (urllib.error.URLError, OSError):
             return False
-
-
-def fail_orphaned_runs(home: Path) -> list[str]:
-    """Mark runs whose process is gone as failed, so that they are retried; return their ids.
-
-    Called before the platform starts: no run of its own can be under way then. Runs in another live process (the
-    command line's) are left alone.
-    """
-    with contextlib.chdir(home), dg.DagsterInstance.from_config(str(home)) as instance:
-        orphans = [
-            run
-            for run in instance.get_runs(dg.RunsFilter(statuses=IN_PROGRESS))
-            if not _is_alive(run.tags.get(PROCESS_TAG))
-        ]
-        for run in orphans:
-            instance.report_run_failed(run, "The process that ran it has ended. What it had acknowledged is kept.")
-    return [run.run_id for run in orphans]
-
-
-def _is_alive(process_id: str | None) -> bool:
-    if process_id is None:
-        return False
-    try:
-        os.kill(int(process_id), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _is_listening(port: int) -> bool:

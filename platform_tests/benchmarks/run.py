@@ -1,0 +1,22 @@
+"""Runs the benchmarks: `make bench` for all, `make bench BENCH=latency` for one. They test nothing."""
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+
+NAMES = ("demo", "latency", "store")
+
+
+def main() -> None:
+    """Run the benchmarks named on the command line, all without a name."""
+    parser = argparse.ArgumentParser(description=__doc__, epilog="Example: run.py latency")
+    parser.add_argument("names", nargs="*", help=f"which of {', '.join(NAMES)}; default: all")
+    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    for name in parser.parse_args().names or NAMES:
+        print(f"== {name}", flush=True)
+        importlib.import_module(f"bench_{name}").main()
+
+
+if __name__ == "__main__":
+    main()
