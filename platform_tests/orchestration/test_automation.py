@@ -1,0 +1,142 @@
+"""What Dagster asks for by itself, condition by condition, over one use case's first days."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from loopcast.loop.turns import Turn
+from loopcast.orchestration.component import build_use_case_defs
+from loopcast.orchestration.names import USE_CASE, Names
+from loopcast.orchestration.resources import ProjectResource
+from loopcast.orchestration.runs import QUIET
+from loopcast.orchestration.sensors import turn_selection, turn_tags
+from made_use_case import make_counts, make_project, send
+
+Requested = dict[str, set[str | None]]
+
+
+class Daemon:
+    """Evaluates the conditions as the daemon does, and runs what a test asks for."""
+
+    def __init__(self, folder: Path, instance: dg.DagsterInstance) -> None:
+        self.project, self.instance, self.names = make_project(folder), instance, Names("counts")
+        resource = ProjectResource.of(self.project.use_case, settings=self.project.settings)
+        self.defs = build_use_case_defs(self.project.use_case, resource=resource)
+        # In a history without any event Dagster cannot tell which runs are new, so that tags do not count.
+        instance.report_runless_asset_event(dg.AssetObservation(self.names.asset("source_feed")))
+        self.cursor = dg.evaluate_automation_conditions(self.defs, instance).cursor
+
+    def tick(self) -> Requested:
+        result = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        keys = self.defs.resolve_asset_graph().get_all_asset_keys()
+        return {key.path[-1]: set(found) for key in keys if (found := result.get_requested_partitions(key))}
+
+    def run_turn(self, content: object, *, has_zoo: bool) -> bool:
+        version = send(self.project, content)  # type: ignore[arg-type]
+        self.instance.add_dynamic_partitions("counts_versions", [version])
+        turn = Turn(version, "chain", has_zoo=has_zoo)
+        keys, tags = turn_selection(self.names, turn), turn_tags(self.names, turn)
+        return self._run(self.defs.resolve_job_def("counts_turn"), keys, version, tags)
+
+    def materialize(self, noun: str, key: str | None = None) -> bool:
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        return self._run(job, [self.names.asset(noun)], key, {USE_CASE: "counts"})
+
+    def _run(self, job: dg.JobDefinition, keys: list[dg.AssetKey], key: str | None, tags: dict[str, str]) -> bool:
+        done = job.execute_in_process(
+            asset_selection=keys,
+            partition_key=key,
+            tags=tags,
+            instance=self.instance,
+            raise_on_error=False,
+            run_config=QUIET,
+        )
+        return done.success
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Daemon]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Daemon(tmp_path, instance)
+
+
+def start(daemon: Daemon) -> None:
+    """Take a first version to its zoo and forecast, as the daemon would."""
+    daemon.run_turn(make_counts("2024-01-01", 42), has_zoo=False)
+    for noun, key in (("reflection", None), ("experiment", "b0001"), ("model_zoo", "z0001"), ("forecast", "v00000001")):
+        assert daemon.materialize(noun, key)
+    while daemon.tick():
+        continue
+
+
+def test_from_the_first_update_to_the_zoo_each_step_asks_for_the_next_and_once(daemon: Daemon) -> None:
+    assert daemon.tick() == {}
+    assert daemon.run_turn(make_counts("2024-01-01", 42), has_zoo=False)
+    assert daemon.tick() == {"reflection": {None}}
+    assert daemon.tick() == {}
+    assert daemon.materialize("reflection")
+    assert daemon.tick() == {"experiment": {"b0001"}}
+    assert daemon.tick() == {}
+    assert daemon.materialize("experiment", "b0001")
+    assert daemon.tick() == {"model_zoo": {"z0001"}}
+    assert daemon.tick() == {}
+    assert daemon.materialize("model_zoo", "z0001")
+    assert daemon.tick() == {}
+
+
+def test_a_turn_s_own_update_asks_for_nothing(daemon: Daemon) -> None:
+    start(daemon)
+    assert daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    assert daemon.tick() == {}
+
+
+def test_a_dataset_materialized_alone_has_its_own_version_forecast_and_scored_again(daemon: Daemon) -> None:
+    start(daemon)
+    daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    daemon.run_turn(make_counts("2024-02-13", 1), has_zoo=True)
+    assert daemon.tick() == {}
+    assert daemon.materialize("dataset", "v00000002")
+    asked = daemon.tick()
+    assert asked.pop("reflection") == {None}
+    assert asked == {"forecast": {"v00000002"}, "accuracy_report": {"v00000002"}}
+    assert daemon.tick() == {}
+
+
+def test_a_forecast_or_a_zoo_made_again_asks_for_no_reports_and_no_forecasts(daemon: Daemon) -> None:
+    start(daemon)
+    daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    daemon.tick()
+    assert daemon.materialize("forecast", "v00000001")
+    assert daemon.materialize("model_zoo", "z0001")
+    assert daemon.tick() == {}
+
+
+def test_a_report_made_alone_is_reflected_on(daemon: Daemon) -> None:
+    start(daemon)
+    daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    assert daemon.tick() == {}
+    assert daemon.materialize("accuracy_report", "v00000002")
+    assert daemon.tick() == {"reflection": {None}}
+
+
+def test_a_refused_update_asks_for_nothing_and_stops_nothing(daemon: Daemon) -> None:
+    start(daemon)
+    assert not daemon.run_turn(b"at,count\n2024-02-12 00:00,many\n", has_zoo=True)
+    assert daemon.tick() == {}
+    assert daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    assert daemon.tick() == {}
+    assert daemon.materialize("dataset", "v00000003")
+    assert daemon.tick()["forecast"] == {"v00000003"}
+
+
+def test_an_experiment_whose_gate_is_shut_opens_no_zoo_and_is_not_asked_for_again(daemon: Daemon) -> None:
+    counts = make_counts("2024-01-01", 42)
+    daemon.run_turn(counts.assign(count=counts["at"].dt.hour), has_zoo=False)  # a naive is never wrong here
+    daemon.materialize("reflection")
+    daemon.tick()
+    assert daemon.materialize("experiment", "b0001")
+    assert daemon.instance.get_dynamic_partitions("counts_zoos") == []
+    assert daemon.tick() == {}
