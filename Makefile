@@ -11,10 +11,10 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 run: demo serve
 
 demo: $(call STAMP,run)
-	$(BIN)/loopcast replay interstate_traffic
+	@$(BIN)/loopcast replay interstate_traffic
 
 serve: $(call STAMP,run)
-	exec $(BIN)/loopcast serve
+	@exec $(BIN)/loopcast serve
 
 test: $(call STAMP,test)
 	$(BIN)/python -m pytest
@@ -33,19 +33,19 @@ clean:
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache
 
 $(BIN)/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loopcast needs python 3.11 or newer: make run PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "loopcast needs python 3.11 or newer: make run PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
 
 $(call STAMP,run): $(BIN)/python
 	@echo "Setting up (about a minute, once) ..."
-	$(INSTALL) -e .
+	@$(INSTALL) -e .
 	@touch $@
 
 $(call STAMP,test): $(BIN)/python
 	@echo "Setting up for tests (about a minute, once) ..."
-	$(INSTALL) -e '.[test,lint]'
+	@$(INSTALL) -e '.[test,lint]'
 	@touch $@ $(call STAMP,run) $(call STAMP,lint)
 
 $(call STAMP,lint): $(BIN)/python
-	$(INSTALL) -e '.[lint]'
+	@$(INSTALL) -e '.[lint]'
 	@touch $@ $(call STAMP,run)

@@ -25,8 +25,9 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str =
         click.echo("nothing")
         return
     table = Table(title=title or None, title_justify="left")
-    for name, value in rows[0].items():
-        table.add_column(str(name).replace("_", " "), justify="right" if isinstance(value, int | float) else "left")
+    for name in rows[0]:
+        is_number = any(isinstance(row[name], int | float) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(_to_text(value) for value in row.values()))
     console = Console()

@@ -63,7 +63,7 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
         "added": record.added,
         "corrected": record.corrected,
         "removed": record.removed,
-        "until": str(record.last_timestamp) if record.last_timestamp else None,
+        "until": f"{record.last_timestamp:%Y-%m-%d %H:%M}" if record.last_timestamp else None,
         "zoo": forecast.pins["zoo"] if forecast else None,
         "action": known.get(version),
         "forecast_error": summary.get("mae"),
