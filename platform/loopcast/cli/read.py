@@ -7,7 +7,7 @@ import click
 
 from loopcast.cli.options import json_option, use_case_argument, version_option
 from loopcast.cli.output import print_frame, print_record, print_rows
-from loopcast.errors import NotFoundError
+from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.accuracy import read_accuracy
 from loopcast.loop.history import list_history, newest_version
 from loopcast.loop.production import FORECASTS
@@ -71,7 +71,12 @@ def show(
 def _to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
     """Return the series asked for as keys and values; a bare value belongs to the first series key."""
     first = project.use_case.series_keys[0] if project.use_case.series_keys else "series"
-    chosen = [dict(part.split("=", 1) for part in text.split(",")) if "=" in text else {first: text} for text in texts]
+    chosen = []
+    for text in texts:
+        parts = [part.split("=", 1) for part in text.split(",")] if "=" in text else [[first, text]]
+        if any(len(part) < 2 for part in parts):
+            raise CallerError(f"found the series {text!r}; expected key=value,key=value")
+        chosen.append(dict(parts))
     return chosen or None
 
 
