@@ -13,7 +13,7 @@ from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.reflect import reflect
 from loopcast.orchestration.settings import read_settings
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ROOT = Path(__file__).resolve().parents[1]

@@ -6,7 +6,7 @@ from pathlib import Path
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.store.lake import LocalDisk, LocalLake
 from loopcast.store.store import Store
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 SPEC = TableSpec("t", "h", "y", (Variable("y"), Variable("z"), Variable("c", "category")), series_keys=("k",))

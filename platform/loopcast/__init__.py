@@ -11,7 +11,7 @@ _PUBLIC = {
     "Panel": "loopcast.zoo.panel",
     "Store": "loopcast.store.store",
     "TableSpec": "loopcast.dataops.table",
-    "Upload": "loopcast.store.versions",
+    "Upload": "loopcast.store.version_records",
     "UseCase": "loopcast.use_case.model",
     "Variable": "loopcast.dataops.table",
     "Zoo": "loopcast.zoo.zoo",

@@ -11,7 +11,7 @@ from demo_home import open_demo, plan_demo
 from loopcast.loop.accuracy import read_accuracy
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 
 
 def main() -> None:

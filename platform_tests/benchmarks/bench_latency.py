@@ -15,7 +15,7 @@ from loopcast.loop.replay import PlannedUpdate
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.serve import Platform, pick_port
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 
 UPDATES, PLAYED, TIMEOUT_SECONDS = 20, 8, 120.0
 

@@ -13,7 +13,8 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.store.store import open_store
-from loopcast.store.versions import Upload, VersionStore, version_key
+from loopcast.store.version_records import Upload, version_key
+from loopcast.store.versions import VersionStore
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SERIES, LENGTH, PATCHES, ROWS = 100, 10_000, 100, 1_000

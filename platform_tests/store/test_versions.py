@@ -7,7 +7,7 @@ from loopcast.dataops.digest import EMPTY_DIGEST, state_digest
 from loopcast.errors import CallerError, DamageError, NotFoundError
 from loopcast.store.lake import LocalLake, ObjectLake
 from loopcast.store.store import open_store
-from loopcast.store.versions import version_key, version_number
+from loopcast.store.version_records import version_key, version_number
 from store_examples import BAD, FIRST, NOW, REMOVAL, SECOND, send, store_over, upload
 
 

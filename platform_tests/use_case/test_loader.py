@@ -131,6 +131,13 @@ WRONG = {
         "nothing",
         "required",
     ),
+    "a field twice": (
+        "  steward:",
+        "  horizon: 3\n  steward:",
+        "attributes.horizon",
+        "second time",
+        "each field once",
+    ),
 }
 
 

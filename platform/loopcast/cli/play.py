@@ -20,7 +20,7 @@ from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.serve import Platform, pick_port
 from loopcast.orchestration.settings import read_settings, write_settings
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 from loopcast.use_case.loader import load_use_cases
 
 

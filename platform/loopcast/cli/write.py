@@ -11,10 +11,9 @@ from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_record
 from loopcast.cli.read import open_use_case
 from loopcast.loop.history import describe_version
-from loopcast.loop.turns import list_turns
 from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
 from loopcast.orchestration.runs import Runner
-from loopcast.store.versions import Upload
+from loopcast.store.version_records import Upload
 
 
 @click.command(epilog="Example: loopcast update interstate_traffic monday.csv --reason 'recount of October'")
@@ -32,12 +31,11 @@ def update(use_case: str, file: Path, reason: str, key: str | None, as_json: boo
     with open_instance(find_home()) as instance:
         claim = project.store.versions.claim(upload, now=datetime.now(UTC))
         runner = Runner(project, instance)
-        for turn in list_turns(project):
-            outcome = runner.turn(turn)
-            if not outcome.success:
-                click.echo(f"loopcast: {turn.version}: {outcome.explanation}", err=True)
+        failed = {turn.version: outcome for turn, outcome in runner.turn_all() if not outcome.success}
+        for version, outcome in failed.items():
+            click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
         if not is_daemon_running(instance):  # a daemon's conditions look after what follows
             runner.follow()
     told = describe_version(project, claim.version)
     print_record({**told, "duplicate": claim.duplicate}, as_json=as_json)
-    sys.exit(0 if told["status"] == "accepted" else 1)
+    sys.exit(1 if told["status"] != "accepted" or claim.version in failed else 0)

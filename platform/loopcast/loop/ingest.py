@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loopcast.errors import CallerError
 from loopcast.loop.project import Project
-from loopcast.store.versions import Claim, Upload
+from loopcast.store.version_records import Claim, Upload
 
 TAKEN = "taken"
 UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")

@@ -46,7 +46,7 @@ class Project:
 
 def open_project(use_case: UseCase, *, settings: Settings) -> Project:
     """Return the use case with its store opened and its inbox folder made."""
-    inbox = Path(use_case.source.folder) if use_case.source.folder else settings.inbox / use_case.name
+    inbox = settings.inbox / (use_case.source.folder or use_case.name)
     inbox.mkdir(parents=True, exist_ok=True)
     code_version = version("loopcast")
     store = open_store(

@@ -15,7 +15,7 @@ from loopcast.loop.forces import BuildRequest, list_builds, open_build, zoo_for_
 from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
-from loopcast.store.versions import VersionRecord
+from loopcast.store.version_records import VersionRecord
 from loopcast.zoo.document import zoo_from_document
 from loopcast.zoo.zoo import Zoo
 

@@ -8,7 +8,7 @@ import dagster as dg
 from loopcast.errors import DataError
 from loopcast.orchestration.describe import describe_table
 from loopcast.store.store import Store
-from loopcast.store.versions import VersionRecord
+from loopcast.store.version_records import VersionRecord
 
 ACCEPTED = "accepted"
 

@@ -12,7 +12,7 @@ from loopcast.errors import DamageError, NotFoundError
 from loopcast.store.outputs import is_table, to_manifest
 from loopcast.store.records import read_content, read_record
 from loopcast.store.store import Store
-from loopcast.store.versions import VersionRecord, version_key
+from loopcast.store.version_records import VersionRecord, version_key
 
 _DIGEST = r"[0-9a-f]{64}"
 _BY_CONTENT = re.compile(rf"(?:uploads/({_DIGEST})|patches/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)")

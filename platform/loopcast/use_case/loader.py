@@ -73,6 +73,7 @@ def _is_use_case(node: yaml.Node) -> bool:
 
 
 def _construct(node: yaml.Node, *, file: Path) -> dict[str, Any]:
+    _refuse_repeated(node, file=file)
     try:
         return dict(yaml.SafeLoader("").construct_document(node))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date such as 2017-13-01
@@ -84,6 +85,28 @@ def _construct(node: yaml.Node, *, file: Path) -> dict[str, Any]:
             found=str(getattr(error, "problem", error)),
             expected="plain YAML values, dates as year-month-day",
         ) from error
+
+
+def _refuse_repeated(node: yaml.Node, *, file: Path, path: tuple[str, ...] = ()) -> None:
+    """Raise where a field stands twice in the same place: YAML would silently take the last one."""
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            _refuse_repeated(item, file=file, path=(*path, str(number)))
+    if not isinstance(node, yaml.MappingNode):
+        return
+    seen: set[str] = set()
+    for key, value in ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)):
+        here = (*path, str(key.value))
+        if key.value in seen:
+            raise UseCaseError(
+                file=str(file),
+                line=key.start_mark.line + 1,
+                field=".".join(here),
+                found="the field a second time",
+                expected="each field once",
+            )
+        seen.add(key.value)
+        _refuse_repeated(value, file=file, path=here)
 
 
 def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:

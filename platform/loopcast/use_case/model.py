@@ -142,7 +142,9 @@ class InboxSource(Frozen):
     """Files dropped into a folder, each one an update."""
 
     kind: Literal["inbox"] = Field(default="inbox", description="Always inbox.")
-    folder: str | None = Field(default=None, description="Folder to watch; default inbox/<use case>.")
+    folder: str | None = Field(
+        default=None, description="Folder to watch, absolute or below the inbox folder; default: the name."
+    )
     pattern: str = Field(default="*", description="Which file names are updates, for instance *.csv.")
 
 

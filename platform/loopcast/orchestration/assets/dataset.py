@@ -10,7 +10,7 @@ import dagster as dg
 from loopcast.orchestration.checks import ACCEPTED, check_version, explain_refusal
 from loopcast.orchestration.describe import describe_dataset_columns
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
-from loopcast.store.versions import VersionRecord
+from loopcast.store.version_records import VersionRecord
 
 DESCRIPTION = """\
 The dataset after this update, readable whole for ever.

@@ -12,7 +12,7 @@ from loopcast.orchestration.stage import Stage
 def build_source_feed(stage: Stage) -> dg.AssetSpec:
     """Return the external asset that stands for the provider's feed."""
     use_case = stage.use_case
-    folder = use_case.source.folder or f"inbox/{use_case.name}"
+    folder = f"inbox/{use_case.source.folder or use_case.name}"
     expected = f"One update is expected every {use_case.contract.cadence}."
     description = f"{use_case.description}\n\nUpdates are files dropped into `{folder}`. {expected}"
     spec = stage.spec("source_feed", kinds={"file"}, description=description)
