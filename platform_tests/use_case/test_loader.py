@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from loopcast.errors import UseCaseError
+from loopcast.errors import CallerError, UseCaseError
 from loopcast.use_case.loader import COMPONENT, load_use_cases, read_use_cases
 from loopcast.use_case.model import Frozen, UseCase
 from made_use_case import PANEL_YAML, ROOT, YAML
@@ -206,10 +206,13 @@ def test_documents_of_other_types_are_left_alone_even_with_tags_of_their_own(tmp
     assert [line for _, line in read_use_cases(file)] == [4, 19]
 
 
-def test_an_empty_or_absent_folder_has_no_use_cases(tmp_path: Path) -> None:
-    write(tmp_path, "")
+def test_an_empty_folder_has_no_use_cases(tmp_path: Path) -> None:
     assert load_use_cases(tmp_path) == {}
-    assert load_use_cases(tmp_path / "nowhere") == {}
+
+
+def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
+    with pytest.raises(CallerError, match="found no folder .*nowhere; make it, or set LOOPCAST_USE_CASES"):
+        load_use_cases(tmp_path / "nowhere")
 
 
 def test_the_demo_loads_and_its_replay_names_files_that_are_there() -> None:

@@ -21,8 +21,7 @@ def defs() -> dg.Definitions:
     """
     folder = read_settings().use_cases
     load_use_cases(folder)
-    components = load_components(folder) if folder.is_dir() else dg.Definitions()
-    return dg.Definitions.merge(components, dg.Definitions(executor=dg.in_process_executor))
+    return dg.Definitions.merge(load_components(folder), dg.Definitions(executor=dg.in_process_executor))
 
 
 def load_components(folder: Path) -> dg.Definitions:

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from loopcast.errors import UseCaseError
+from loopcast.errors import CallerError, UseCaseError
 from loopcast.use_case.model import UseCase
 
 COMPONENT = "loopcast.orchestration.component.ForecastUseCase"
@@ -24,8 +24,11 @@ def load_use_cases(folder: Path) -> dict[str, UseCase]:
         folder: every `defs.yaml` below it is read; documents of other component types are left alone.
 
     Raises:
+        CallerError: there is no such folder.
         UseCaseError: a file is not YAML, a use case is wrong, or two have the same name.
     """
+    if not folder.is_dir():
+        raise CallerError(f"found no folder {folder}; make it, or set LOOPCAST_USE_CASES to where the use cases are")
     found: dict[str, UseCase] = {}
     for file in sorted(folder.rglob(FILE_NAME)):
         for use_case, line in read_use_cases(file):
