@@ -211,7 +211,7 @@ def test_an_empty_folder_has_no_use_cases(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_said_so(tmp_path: Path) -> None:
-    with pytest.raises(CallerError, match="found no folder .*nowhere; make it, or set LOOPCAST_USE_CASES"):
+    with pytest.raises(CallerError, match=r"found no folder .*nowhere; make it, or set LOOPCAST_USE_CASES"):
         load_use_cases(tmp_path / "nowhere")
 
 
