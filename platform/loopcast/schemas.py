@@ -5,7 +5,11 @@ The dataset table itself is described by `loopcast.dataops.table.TableSpec`, bec
 
 from collections.abc import Sequence
 
+import pandas as pd
 import pandera.pandas as pa
+from pandera.errors import SchemaErrors
+
+from loopcast.errors import ModelError
 
 DESCRIPTIONS = {
     "timestamp": "time that is forecast, in UTC (or wall-clock time where the use case has no zone)",
@@ -37,6 +41,20 @@ DESCRIPTIONS = {
     "importance_pct": "share of the variable in the forecasts, percent",
 }
 FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
+
+
+def check_table(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame:
+    """Return the frame, after making sure that it is what its schema says.
+
+    Raises:
+        ModelError: it is not; the message names column, rule, and the first values found.
+    """
+    try:
+        return schema.validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases.head(3)
+        told = "; ".join(f"{row.column}: {row.check}: found {row.failure_case}" for row in cases.itertuples())
+        raise ModelError(f"the {schema.name} table is not what it must be: {told}. Please report this") from error
 
 
 def number(*, nullable: bool = False) -> pa.Column:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopcast.errors import CallerError
-from loopcast.loop.ingest import claim_for_key, list_inbox, take_inbox, take_item
+from loopcast.loop.ingest import claim_for_key, list_inbox, preview_upload, take_inbox, take_item
 from loopcast.loop.project import Project, find_project
 from loopcast.orchestration.settings import read_settings
 from made_use_case import NOW, YAML, make_counts, make_project, send, to_csv
@@ -125,3 +125,8 @@ def test_an_unknown_use_case_is_named_with_those_there_are(tmp_path: Path) -> No
     make_project(tmp_path)
     with pytest.raises(CallerError, match=r"no use case 'sales'.*found: counts.*sales/defs\.yaml"):
         find_project("sales", settings=read_settings({"LOOPCAST_HOME": str(tmp_path)}))
+
+
+def test_what_is_no_text_is_previewed_by_its_size() -> None:
+    assert preview_upload(bytes(range(256))) == "256 bytes that are not plain text"
+    assert preview_upload(("é" * 3000).encode()).startswith("éé")

@@ -15,7 +15,7 @@ from loopcast.loop.forces import ZooRequest, list_zoos
 from loopcast.loop.production import FORECASTS, MEMBERS
 from loopcast.loop.project import Project
 from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
-from loopcast.schemas import forecast_schema, member_forecast_schema
+from loopcast.schemas import accuracy_schema, check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
 
 CELLS = "accuracy_cells"
@@ -47,6 +47,7 @@ def score_version(project: Project, version: str, *, now: datetime) -> VersionAc
     forecasts = _read_tables(project, FORECASTS, sources)
     members = _read_tables(project, MEMBERS, sources)
     report = score_forecasts(forecasts, members, actuals, store.spec)
+    check_table(report.by_bin, accuracy_schema())
     pins = {
         "version": version,
         "dataset": store.versions.record(version).state_digest,

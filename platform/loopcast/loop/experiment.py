@@ -22,6 +22,7 @@ from loopcast.loop.forces import (
 )
 from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
 from loopcast.loop.project import Project
+from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
@@ -79,7 +80,8 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     store, spec = project.store, project.use_case.zoo
     panel = panel_from_frame(store.versions.read(request.version), store.spec)
     tested = backtest(panel, spec)
-    leaderboard = rank_members(tested)
+    cells = check_table(tested.cells, backtest_schema(store.spec.series_keys))
+    leaderboard = check_table(rank_members(tested), leaderboard_schema())
     gate = passes_gate(leaderboard)
     digest = _write_zoo(project, panel, spec, tested) if gate.passed else None
     pins = {
@@ -89,7 +91,7 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
         "code_version": project.code_version,
         "zoo_digest": digest,
     }
-    store.outputs.write(BACKTESTS, build, tested.cells, pins=pins, now=now)
+    store.outputs.write(BACKTESTS, build, cells, pins=pins, now=now)
     manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now)
     zoo = open_zoo(project, request, now=now) if gate.passed else None
     failures = pd.DataFrame([asdict(failure) for failure in tested.failures], columns=["member", "reason"])

@@ -15,6 +15,7 @@ from loopcast.store.version_records import Claim, Upload
 TAKEN = "taken"
 UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")
 SETTLE_SECONDS = 1.0
+PREVIEW_BYTES = 4_000
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,19 @@ def claim_for_key(project: Project, version: str, *, now: datetime) -> Claim:
             f"nothing to ingest for {version}: {project.inbox} holds no file. Put an update there and run this again"
         )
     return take_item(project, waiting[0], now=now, expected=version)
+
+
+def preview_upload(content: bytes, *, lines: int = 6) -> str:
+    r"""Return the first lines of an upload as text; what cannot be read as text is only counted.
+
+    Examples:
+        >>> preview_upload(b"day,sales\n2024-01-01,3\n", lines=1)
+        'day,sales'
+    """
+    text = content[:PREVIEW_BYTES].decode("utf-8", errors="replace")
+    if "\x00" in text or text.count("\ufffd") > 1:  # one may be a character that the cut went through
+        return f"{len(content)} bytes that are not plain text"
+    return "\n".join(text.splitlines()[:lines])
 
 
 def _move_taken(path: Path, *, claim: Claim) -> None:

@@ -13,7 +13,9 @@ import pandas as pd
 from loopcast.errors import DataError
 from loopcast.loop.forces import list_in_force, zoo_for_version
 from loopcast.loop.project import Project
+from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
+from loopcast.store.version_records import VersionRecord
 from loopcast.zoo.document import zoo_from_document
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import Prediction, predict
@@ -73,7 +75,9 @@ def forecast_version(
     frame = store.versions.read(version)
     panel = panel_from_frame(frame, store.spec)
     prediction = predict(zoo_from_document(store.outputs.read_document(ZOO_DOCUMENTS, digest)), panel)
-    forecasts = prediction.forecasts
+    keys = store.spec.series_keys
+    forecasts = check_table(prediction.forecasts, forecast_schema(keys))
+    members = check_table(prediction.members, member_forecast_schema(keys))
     pins = {
         "version": version,
         "dataset": record.state_digest,
@@ -86,7 +90,7 @@ def forecast_version(
         "covers_to": str(forecasts["timestamp"].max()),
         "situations_unmet": list(prediction.situations_unmet),
     }
-    store.outputs.write(MEMBERS, version, prediction.members, pins=pins, now=now)
+    store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
     history = _last_values(frame, project, steps=7 * forecasts["timestamp"].nunique())
     return VersionForecast(manifest, prediction, zoo, digest, history, panel.ignored)
@@ -102,6 +106,22 @@ def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[s
         return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])
     entry = zoo_for_version(project, version)
     return (entry.zoo, entry.digest) if entry else None
+
+
+def read_last_values(project: Project, record: VersionRecord, *, steps: int = 336) -> pd.DataFrame:
+    """Return the last target values of a version's first series: `timestamp`, `value`.
+
+    Args:
+        project: the use case.
+        record: an accepted version.
+        steps: sampling periods to look back from the version's end.
+    """
+    spec, end = project.store.spec, record.last_timestamp
+    start = None if end is None else (pd.Timestamp(end) - steps * pd.tseries.frequencies.to_offset(spec.frequency))
+    frame = project.store.versions.read(record.version, columns=[spec.target], start=start)
+    for key in spec.series_keys:
+        frame = frame[frame[key] == frame[key].iloc[0]] if len(frame) else frame
+    return frame.rename(columns={spec.timestamp: "timestamp", spec.target: "value"})[["timestamp", "value"]]
 
 
 def _last_values(frame: pd.DataFrame, project: Project, *, steps: int) -> pd.DataFrame:

@@ -29,6 +29,19 @@ def draw_forecast(history: pd.DataFrame, forecast: pd.DataFrame, *, title: str, 
     return _render(alt.layer(band, actual, line), title=title)
 
 
+def draw_history(history: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of values over time.
+
+    Args:
+        history: columns `timestamp`, `value`; one series.
+        title: printed above the chart.
+        unit: unit of the values.
+    """
+    axis = alt.Y("value:Q", title=unit or None, scale=alt.Scale(zero=False))
+    chart = alt.Chart(history).mark_line(color=INK).encode(x=alt.X("timestamp:T", title=None), y=axis)
+    return _render(chart, title=title)
+
+
 def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of the mean absolute error per version, the forecast's and the seasonal naives'.
 
@@ -49,20 +62,22 @@ def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(chart, title=title)
 
 
-def draw_leaderboard(leaderboard: pd.DataFrame, *, title: str, unit: str) -> str:
-    """Return an SVG of the members' backtest errors as bars, best first.
+def draw_bars(frame: pd.DataFrame, *, label: str, value: str, title: str, unit: str) -> str:
+    """Return an SVG of labelled bars, in the order of the rows.
 
     Args:
-        leaderboard: columns `member`, `mae`.
+        frame: columns `label` and `value`.
+        label: the column that names the bars.
+        value: the column that gives their length.
         title: printed above the chart.
-        unit: unit of the errors.
+        unit: unit of the values.
     """
     chart = (
-        alt.Chart(leaderboard)
+        alt.Chart(frame)
         .mark_bar(color=INK)
         .encode(
-            x=alt.X("mae:Q", title=f"mean absolute error {unit}".strip()),
-            y=alt.Y("member:N", title=None, sort="x"),
+            x=alt.X(f"{value}:Q", title=unit),
+            y=alt.Y(f"{label}:N", title=None, sort=None),
         )
     )
     return _render(chart, title=title)

@@ -7,8 +7,11 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from loopcast.loop.production import read_last_values
+from loopcast.loop.project import Project
+from loopcast.orchestration.charts import draw_history, to_markdown_image
 from loopcast.orchestration.checks import ACCEPTED, check_version, explain_refusal
-from loopcast.orchestration.describe import describe_dataset_columns
+from loopcast.orchestration.describe import describe_dataset_columns, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.store.version_records import VersionRecord
 
@@ -39,18 +42,19 @@ def build_dataset(stage: Stage) -> dg.AssetsDefinition:
         freshness_policy=stage.freshness,
     )
     def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
-        store = stage.project(context).store
+        project = stage.project(context)
+        store = project.store
         with explain_failures():
             record = store.versions.settle(context.partition_key, now=current_time())
             # First the materialization: to Dagster a check that came before it is one of an older state, never passed.
-            yield from [_describe_version(stage, record)] if record.status == "accepted" else []
+            yield from [_describe_version(stage, project, record)] if record.status == "accepted" else []
             yield check_version(store, record)
             explain_refusal(store, record)
 
     return dataset
 
 
-def _describe_version(stage: Stage, record: VersionRecord) -> dg.MaterializeResult[None]:
+def _describe_version(stage: Stage, project: Project, record: VersionRecord) -> dg.MaterializeResult[None]:
     numbers = {
         "added": record.added,
         "corrected": record.corrected,
@@ -70,6 +74,13 @@ def _describe_version(stage: Stage, record: VersionRecord) -> dg.MaterializeResu
             "patch": record.patch_digest or "none",
             "contract_version": record.contract_version,
             "code_version": record.code_version,
+            "chart": dg.MetadataValue.md(_draw(stage, project, record)),
+            "update": describe_table(project.store.versions.patch(record.version)),
         },
         data_version=dg.DataVersion(record.state_digest),
     )
+
+
+def _draw(stage: Stage, project: Project, record: VersionRecord) -> str:
+    history, title = read_last_values(project, record), f"{stage.use_case.target.name} up to {record.version}"
+    return to_markdown_image(draw_history(history, title=title, unit=stage.use_case.target.unit), text=title)

@@ -9,7 +9,7 @@ import dagster as dg
 
 from loopcast.loop.experiment import Experiment, run_experiment
 from loopcast.orchestration.automation import new_key_condition
-from loopcast.orchestration.charts import draw_leaderboard, to_markdown_image
+from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
@@ -48,8 +48,11 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
 
 
 def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult[None]:
+    unit = stage.use_case.target.unit
     title = f"Backtest {made.request.build} on {made.request.version}"
-    chart = draw_leaderboard(made.leaderboard, title=title, unit=stage.use_case.target.unit)
+    chart = draw_bars(
+        made.leaderboard, label="member", value="mae", title=title, unit=f"mean absolute error {unit}".strip()
+    )
     best = made.leaderboard.iloc[0]
     severity = dg.AssetCheckSeverity.WARN
     return dg.MaterializeResult(

@@ -4,6 +4,7 @@ Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.experi
 """
 
 import dagster as dg
+import pandas as pd
 
 from loopcast.loop.experiment import (
     ReleasedZoo,
@@ -14,6 +15,7 @@ from loopcast.loop.experiment import (
     release_zoo,
 )
 from loopcast.orchestration.automation import new_key_condition
+from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
@@ -53,6 +55,7 @@ def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
             "built_on": released.request.version,
             "learned_until": zoo.training_end,
             **describe_numbers({**promised, "situations": sum(b.situation.steps for b in zoo.blocks)}),
+            "chart": dg.MetadataValue.md(_draw(importances, released.in_force.zoo)),
             "promise": describe_table(describe_promise(zoo)),
             "weights": describe_table(describe_weights(zoo)),
             "importances": describe_table(importances),
@@ -60,3 +63,9 @@ def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
         },
         data_version=dg.DataVersion(released.in_force.digest),
     )
+
+
+def _draw(importances: pd.DataFrame, zoo: str) -> str:
+    title = f"What the forecasts of {zoo} are made from"
+    chart = draw_bars(importances, label="variable", value="importance_pct", title=title, unit="importance, percent")
+    return to_markdown_image(chart, text=title)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from loopcast.loop.ingest import claim_for_key
+from loopcast.loop.ingest import claim_for_key, preview_upload
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
 DESCRIPTION = """\
@@ -26,7 +26,9 @@ def build_raw_update(stage: Stage) -> dg.AssetsDefinition:
     )
     def raw_update(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
         with explain_failures():
-            claim = claim_for_key(stage.project(context), context.partition_key, now=current_time())
+            project = stage.project(context)
+            claim = claim_for_key(project, context.partition_key, now=current_time())
+            preview = preview_upload(project.store.versions.upload_of(claim.version))
         yield dg.MaterializeResult(
             metadata={
                 "file": claim.name,
@@ -37,6 +39,7 @@ def build_raw_update(stage: Stage) -> dg.AssetsDefinition:
                 "bytes": claim.size,
                 "digest": claim.upload_digest,
                 "idempotency_key": claim.idempotency_key,
+                "first_lines": preview,
             },
             data_version=dg.DataVersion(claim.upload_digest),
         )

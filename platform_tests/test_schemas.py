@@ -1,0 +1,27 @@
+"""Tables that cross a wall: what is wrong in them is said with column, rule and value."""
+
+import pandas as pd
+import pytest
+
+from loopcast.errors import ModelError
+from loopcast.schemas import DESCRIPTIONS, accuracy_schema, check_table, forecast_schema, leaderboard_schema
+
+
+def make_report(**changes: object) -> pd.DataFrame:
+    row = {"bin": "all", "n": 3, "mae": 1.0, "rmse": 1.5, "bias": 0.0, "coverage_pct": 90.0}
+    return pd.DataFrame([row | changes]).astype({"bin": "str"})
+
+
+def test_a_right_table_passes_unchanged() -> None:
+    report = make_report()
+    pd.testing.assert_frame_equal(check_table(report, accuracy_schema()), report)
+
+
+def test_a_wrong_value_is_named_with_its_column_and_rule() -> None:
+    with pytest.raises(ModelError, match=r"the accuracy table .* coverage_pct: in_range.* found 104"):
+        check_table(make_report(coverage_pct=104.0), accuracy_schema())
+
+
+def test_every_column_of_the_tables_has_a_description() -> None:
+    for schema in (forecast_schema(()), leaderboard_schema(), accuracy_schema()):
+        assert set(schema.columns) <= set(DESCRIPTIONS)
