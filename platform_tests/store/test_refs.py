@@ -20,6 +20,7 @@ def test_the_newest_value_counts_and_all_are_remembered(references):
     assert references.current("zoo") == second
     assert references.history("zoo") == [first, second]
     assert [reference.number for reference in references.history("zoo")] == [1, 2]
+    assert references.history("zoo", last=1) == [second]
     assert references.current("zo") is None
 
 

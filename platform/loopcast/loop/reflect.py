@@ -67,10 +67,15 @@ def reflect(project: Project, *, now: datetime) -> Reflection:
     return Reflection(newest.version, decision, build)
 
 
-def list_decisions(project: Project) -> pd.DataFrame:
-    """Return all decisions, oldest first: `version`, `action`, `rule`, `build`, `reason`, `at`."""
+def list_decisions(project: Project, *, last: int | None = None) -> pd.DataFrame:
+    """Return the decisions, oldest first: `version`, `action`, `rule`, `build`, `reason`, `at`.
+
+    Args:
+        project: the use case.
+        last: only the newest so many.
+    """
     columns = ["version", "action", "rule", "build", "reason"]
-    entries = project.store.references.history(DECISIONS)
+    entries = project.store.references.history(DECISIONS, last=last)
     rows = [{**{name: entry.value[name] for name in columns}, "at": entry.at} for entry in entries]
     return pd.DataFrame(rows, columns=[*columns, "at"])
 

@@ -59,9 +59,15 @@ class References:
         numbers = self._numbers(name)
         return self._read(name, numbers[-1]) if numbers else None
 
-    def history(self, name: str) -> list[Reference]:
-        """Return everything that a name has pointed at, in order."""
-        return [self._read(name, number) for number in self._numbers(name)]
+    def history(self, name: str, *, last: int | None = None) -> list[Reference]:
+        """Return everything that a name has pointed at, in order.
+
+        Args:
+            name: the reference's name.
+            last: only the newest so many.
+        """
+        numbers = self._numbers(name)
+        return [self._read(name, number) for number in (numbers if last is None else numbers[-last:])]
 
     def _read(self, name: str, number: int) -> Reference:
         """Return one reference."""
