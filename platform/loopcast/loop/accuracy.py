@@ -54,7 +54,7 @@ def score_version(project: Project, version: str, *, now: datetime) -> VersionAc
         "forecasts": {source: _digest_of(project, source) for source in sources},
         "code_version": project.code_version,
     }
-    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now, facts=report.summary)
+    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now, facts=_tell(report))
     return VersionAccuracy(manifest=manifest, report=report)
 
 
@@ -118,7 +118,12 @@ def read_accuracy(project: Project, *, first: str | None = None, last: str | Non
     )
     members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
     report = score_forecasts(cells.drop(columns=["actual", "error", "report"]), members, actuals, spec)
-    return {**told, **{name: value for name, value in report.summary.items() if name != "n_unscored"}}
+    return {**told, **_tell(report)}
+
+
+def _tell(report: AccuracyReport) -> dict[str, float]:
+    """Return the summary without what was not scored: a version brings actuals for some hours of a forecast only."""
+    return {name: value for name, value in report.summary.items() if name != "n_unscored"}
 
 
 def read_actuals(project: Project, version: str) -> pd.DataFrame:

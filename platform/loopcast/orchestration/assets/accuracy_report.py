@@ -45,7 +45,7 @@ def _describe_accuracy(stage: Stage, scored: VersionAccuracy, errors: pd.DataFra
     metadata = {
         "dagster/row_count": len(report.cells),
         "dagster/column_schema": describe_columns(report.cells),
-        **describe_numbers(report.summary),
+        **describe_numbers(scored.manifest.facts),
         "digest": scored.manifest.digest,
         **describe_inputs(scored.manifest.pins),
         "by_bin": describe_table(report.by_bin),
