@@ -109,7 +109,7 @@ def test_a_forecast_made_again_with_a_zoo_that_has_seen_the_actuals_is_not_score
     assert made is not None
     assert (made.zoo, made.manifest.number) == ("z0002", 2)
     again = score_version(project, "v00000002", now=NOW)
-    assert again.report.summary == before
+    assert again.manifest.facts == before
     version = take_turn(project, make_counts("2024-02-26", 1).assign(count=90.0)[["at", "count"]])
     first = project.store.outputs.read(FORECASTS, "v00000001", 1)
     cells = project.store.outputs.read(CELLS, version)
