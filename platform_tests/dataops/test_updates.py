@@ -233,3 +233,19 @@ def test_damaged_parquet_never_raises(data):
     content = bytearray(frame.to_parquet(index=False))
     content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
     assert isinstance(read_update(bytes(content), name="u.parquet", spec=WALL), Update | Refusal)
+
+
+def test_a_quote_that_is_left_open_never_swallows_rows():
+    rows = "".join(f"2020-01-01 {hour:02d}:00,{hour},clear\n" for hour in range(1, 24))
+    found = found_in('t,load,sky\n2020-01-01 00:00,0,"clear\n' + rows)
+    assert ("open_quote", None, None) in found
+    assert ("line_break", 2, "sky") in found
+    assert ("open_quote", None, None) in found_in('t,load\n2020-01-01 00:00,"12\n')
+
+
+def test_a_quote_that_closes_in_a_later_row_is_refused_where_it_opens():
+    assert found_in('t,load,sky\n2020-01-01,0,"clear\n2020-01-01 01:00,1,grey"\n') == [("line_break", 2, "sky")]
+
+
+def test_a_quoted_comma_and_a_doubled_quote_are_text():
+    assert read_ok('t,sky\n2020-01-01,"grey, ""light"" rain"\n').frame["sky"].tolist() == ['grey, "light" rain']

@@ -105,7 +105,7 @@ def test_a_forecast_made_again_with_a_zoo_that_has_seen_the_actuals_is_not_score
     zoo = run_experiment(project, build.build, now=NOW).zoo
     assert zoo is not None
     release_zoo(project, zoo.zoo, now=NOW)
-    made = forecast_version(project, "v00000001", now=NOW, choice=ZooChoice.CURRENT)
+    made = forecast_version(project, "v00000001", now=NOW, choice=ZooChoice.current)
     assert made is not None
     assert (made.zoo, made.manifest.number) == ("z0002", 2)
     again = score_version(project, "v00000002", now=NOW)

@@ -33,7 +33,8 @@ def test_waiting_and_refused_versions_are_told(project: Project) -> None:
     send(project, make_counts("2024-02-28", 1))
     refused, waiting = list_history(project)[-2:]
     assert (refused["status"], refused["added"], refused["rows"], refused["zoo"]) == ("refused", 0, 1392, None)
-    assert waiting == {"version": "v00000005", "status": "waiting"}
+    assert (waiting["version"], waiting["status"], waiting["until"]) == ("v00000005", "waiting", None)
+    assert list(waiting) == list(refused)
     assert newest_version(project) == "v00000003"
 
 

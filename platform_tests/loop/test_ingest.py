@@ -130,3 +130,11 @@ def test_an_unknown_use_case_is_named_with_those_there_are(tmp_path: Path) -> No
 def test_what_is_no_text_is_previewed_by_its_size() -> None:
     assert preview_upload(bytes(range(256))) == "256 bytes that are not plain text"
     assert preview_upload(("é" * 3000).encode()).startswith("éé")
+
+
+def test_names_that_are_too_long_or_not_utf_8_are_taken_once_like_any_other(empty: Project) -> None:
+    drop(empty, f"{'l' * 250}.csv")
+    drop(empty, os.fsdecode(b"bad\xff.csv"))
+    assert [claim.duplicate for claim in take_inbox(empty, now=NOW)] == [False, False]
+    assert take_inbox(empty, now=NOW) == []
+    assert len(names_of(empty.inbox / "taken")) == 2

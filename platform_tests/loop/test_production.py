@@ -61,7 +61,7 @@ def test_a_forecast_made_again_is_the_same_and_written_once(project: Project) ->
 def test_a_version_keeps_the_zoo_it_was_forecast_with_unless_the_current_one_is_asked_for(project: Project) -> None:
     assert release_another(project, "v00000003") == "z0002"
     pinned = forecast_version(project, "v00000002", now=NOW)
-    current = forecast_version(project, "v00000002", now=NOW, choice=ZooChoice.CURRENT)
+    current = forecast_version(project, "v00000002", now=NOW, choice=ZooChoice.current)
     assert pinned is not None
     assert current is not None
     assert (pinned.zoo, current.zoo) == ("z0001", "z0002")
@@ -74,7 +74,7 @@ def test_a_version_before_the_first_zoo_is_forecast_only_with_the_current_one(em
     empty.store.versions.settle(first, now=NOW)
     take_turn(empty, make_counts("2024-02-25", 1))
     assert forecast_version(empty, first, now=NOW) is None
-    made = forecast_version(empty, first, now=NOW, choice=ZooChoice.CURRENT)
+    made = forecast_version(empty, first, now=NOW, choice=ZooChoice.current)
     assert made is not None
     assert made.prediction.forecasts["timestamp"].min() == pd.Timestamp("2024-02-25")
 

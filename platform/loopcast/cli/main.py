@@ -1,6 +1,7 @@
 """The command line: `loopcast`. It reads the store and starts runs; it computes nothing that an asset computes."""
 
 import sys
+import warnings
 
 import click
 
@@ -27,6 +28,8 @@ for command in (update, versions, show, forecast, accuracy, replay, verify, serv
 
 def main() -> None:
     """Run the command line; an error of ours becomes one line and exit status 1."""
+    if not sys.warnoptions:  # libraries' warnings are for developers: python -W brings them back
+        warnings.simplefilter("ignore")
     try:
         cli(standalone_mode=True)
     except LoopcastError as error:

@@ -9,7 +9,7 @@ from loopcast.cli.options import json_option, use_case_argument, version_option
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.accuracy import read_accuracy
-from loopcast.loop.history import list_history, newest_version
+from loopcast.loop.history import explain_version, list_history, newest_version
 from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project, find_project
 from loopcast.orchestration.settings import read_settings
@@ -64,7 +64,7 @@ def show(
         end=end,
     )
     if not as_json:
-        print_record(record.to_dict(), as_json=False)
+        print_record({**record.to_dict(), "refused_because": explain_version(project, record.version)}, as_json=False)
     print_frame(frame.tail(rows), as_json=as_json)
 
 

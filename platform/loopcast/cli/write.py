@@ -10,7 +10,7 @@ import click
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_record
 from loopcast.cli.read import open_use_case
-from loopcast.loop.history import describe_version
+from loopcast.loop.history import describe_version, explain_version
 from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.store.version_records import Upload
@@ -37,5 +37,6 @@ def update(use_case: str, file: Path, reason: str, key: str | None, as_json: boo
         if not is_daemon_running(instance):  # a daemon's conditions look after what follows
             runner.follow()
     told = describe_version(project, claim.version)
-    print_record({**told, "duplicate": claim.duplicate}, as_json=as_json)
+    why = explain_version(project, claim.version)
+    print_record({**told, "duplicate": claim.duplicate, "refused_because": why}, as_json=as_json)
     sys.exit(1 if told["status"] != "accepted" or claim.version in failed else 0)

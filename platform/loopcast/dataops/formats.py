@@ -23,6 +23,7 @@ from loopcast.errors import bound_text
 ENDINGS = (".csv", ".csv.gz", ".parquet")
 _BLOCK_SIZE = 1 << 24
 _FIRST_DATA_ROW = 2
+LINE_BREAKS_TOLD = 20
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,31 @@ def _read_csv_rows(body: bytes, header: list[str]) -> tuple[RawTable, Findings]:
     )
     numbers = np.arange(_FIRST_DATA_ROW, table.num_rows + len(bad) + _FIRST_DATA_ROW, dtype=np.int64)
     numbers = np.setdiff1d(numbers, [number for number, _, _ in bad], assume_unique=True)
-    findings = join_findings(_wrong_width(*row, expected=len(header)) for row in bad)
-    return _drop_blank_rows(RawTable(tuple(header), tuple(table.columns), numbers)), findings
+    raw = RawTable(tuple(header), tuple(table.columns), numbers)
+    findings = join_findings(
+        [*(_wrong_width(*row, expected=len(header)) for row in bad), *_find_open_quotes(body), *_find_line_breaks(raw)]
+    )
+    return _drop_blank_rows(raw), findings
+
+
+def _find_open_quotes(body: bytes) -> list[Findings]:
+    """Return the finding for a quote that is never closed: it swallows the rows that follow it."""
+    if body.count(b'"') % 2 == 0:
+        return []
+    expected, action = "every double quote closed", "close the quote; write a quote inside of a cell twice"
+    return [Findings.of(Violation("open_quote", "an odd number of double quotes", expected, None, None, action))]
+
+
+def _find_line_breaks(table: RawTable) -> list[Findings]:
+    """Return the findings for cells that hold a line break: no key or value of ours does, but swallowed rows do."""
+    found = []
+    for name, column in zip(table.names, table.columns, strict=True):
+        broken = pc.match_substring_regex(column, "[\\r\\n]").to_numpy()
+        for position in np.flatnonzero(broken)[:LINE_BREAKS_TOLD]:
+            text, row = bound_text(str(column[int(position)].as_py()), limit=FOUND_LIMIT), int(table.rows[position])
+            action = "look for a quote that opens in this row and closes in a later one"
+            found.append(Findings.of(Violation("line_break", repr(text), "a cell on one line", row, name, action)))
+    return found
 
 
 def _drop_blank_rows(table: RawTable) -> RawTable:

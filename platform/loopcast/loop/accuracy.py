@@ -123,7 +123,8 @@ def read_accuracy(project: Project, *, first: str | None = None, last: str | Non
 
 def _tell(report: AccuracyReport) -> dict[str, float]:
     """Return the summary without what was not scored: a version brings actuals for some hours of a forecast only."""
-    return {name: value for name, value in report.summary.items() if name != "n_unscored"}
+    told = {name: value for name, value in report.summary.items() if name != "n_unscored"}
+    return {**told, "n": int(told["n"])}
 
 
 def read_actuals(project: Project, version: str) -> pd.DataFrame:

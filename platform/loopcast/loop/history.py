@@ -13,6 +13,20 @@ from loopcast.loop.project import Project
 from loopcast.loop.reflect import list_decisions
 
 NAIVE = "mae_seasonal_naive"
+COLUMNS = (
+    "version",
+    "status",
+    "rows",
+    "added",
+    "corrected",
+    "removed",
+    "until",
+    "zoo",
+    "action",
+    "forecast_error",
+    "naive_error",
+    "forecast_digest",
+)
 
 
 def newest_version(project: Project) -> str:
@@ -50,7 +64,7 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
     try:
         record = project.store.versions.record(version)
     except NotFoundError:
-        return {"version": version, "status": "waiting"}
+        return {**dict.fromkeys(COLUMNS), "version": version, "status": "waiting"}
     forecast = project.store.outputs.manifest(FORECASTS, version)
     scored = project.store.outputs.manifest(CELLS, version)
     summary = scored.facts if scored else {}
@@ -81,3 +95,9 @@ def _latest_actions(project: Project) -> dict[str, str]:
 
 def _opened(row: Mapping[Any, Any]) -> str:
     return f"{row['action']} {row['build']} ({row['rule']})"
+
+
+def explain_version(project: Project, version: str) -> str | None:
+    """Return why a version was refused, None where it was not."""
+    record = project.store.versions.record(version)
+    return project.store.versions.refusal(version).summary() if record.status == "refused" else None

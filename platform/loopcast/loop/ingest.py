@@ -3,6 +3,7 @@
 What is in the bytes is judged later, when the version is settled (`loopcast.store.versions`).
 """
 
+import os
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatch
@@ -16,6 +17,7 @@ TAKEN = "taken"
 UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")
 SETTLE_SECONDS = 1.0
 PREVIEW_BYTES = 4_000
+NAME_BYTES = 200  # file systems allow 255, and the version goes before it
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class InboxItem:
 def list_inbox(project: Project, *, now: datetime, settle_seconds: float = SETTLE_SECONDS) -> list[InboxItem]:
     """Return the files that wait in the inbox, oldest first.
 
-    Hidden files, files that look unfinished and files changed within the last second are left for later: whoever
-    writes them may not be done. Best is to write elsewhere and rename.
+    Hidden files, files that may not be read, files that look unfinished and files changed within the last second are
+    left for later: whoever writes them may not be done. Best is to write elsewhere and rename.
 
     Args:
         project: the use case.
@@ -42,9 +44,18 @@ def list_inbox(project: Project, *, now: datetime, settle_seconds: float = SETTL
     for path in project.inbox.iterdir():
         if path.name.startswith(".") or path.name.endswith(UNFINISHED) or not fnmatch(path.name, pattern):
             continue
-        if path.is_file() and now.timestamp() - (modified_at := path.stat().st_mtime) >= settle_seconds:
+        if (
+            path.is_file()
+            and os.access(path, os.R_OK)
+            and now.timestamp() - (modified_at := path.stat().st_mtime) >= settle_seconds
+        ):
             items.append(InboxItem(path=path, modified_at=modified_at))
     return sorted(items, key=lambda item: (item.modified_at, item.path.name))
+
+
+def readable_name(path: Path) -> str:
+    """Return a file's name as text that can be stored; bytes that are not UTF-8 are written as question marks."""
+    return os.fsencode(path.name).decode("utf-8", errors="replace")
 
 
 def take_item(project: Project, item: InboxItem, *, now: datetime, expected: str | None = None) -> Claim:
@@ -57,7 +68,7 @@ def take_item(project: Project, item: InboxItem, *, now: datetime, expected: str
         CallerError: `expected` is not the next version key.
     """
     upload = Upload(
-        name=item.path.name,
+        name=readable_name(item.path),
         content=item.path.read_bytes(),
         source=f"inbox:{project.name}",
         actor="inbox",
@@ -108,4 +119,5 @@ def _move_taken(path: Path, *, claim: Claim) -> None:
     folder = path.parent / TAKEN
     folder.mkdir(exist_ok=True)
     label = f"{claim.version}-again" if claim.duplicate else claim.version
-    path.replace(folder / f"{label}-{path.name}")
+    kept = readable_name(path).encode()[-NAME_BYTES:].decode("utf-8", errors="ignore")
+    path.replace(folder / f"{label}-{kept}")

@@ -26,8 +26,9 @@ FORECASTS, MEMBERS, ZOO_DOCUMENTS = "forecasts", "member_forecasts", "zoos"
 class ZooChoice(Enum):
     """Which zoo forecasts a version: the one its earlier forecast pins (else the one in force), or the newest."""
 
-    PINNED = "pinned"
-    CURRENT = "current"
+    # Dagster takes the names, not the values, in a run configuration: so they are what a user writes.
+    pinned = "pinned"
+    current = "current"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class VersionForecast:
 
 
 def forecast_version(
-    project: Project, version: str, *, now: datetime, choice: ZooChoice = ZooChoice.PINNED
+    project: Project, version: str, *, now: datetime, choice: ZooChoice = ZooChoice.pinned
 ) -> VersionForecast | None:
     """Return the forecast of a version, written to the store; None while no zoo is in force for it.
 
     The zoo is the one pinned in the version's earlier forecast, else the one in force for the version; with
-    `ZooChoice.CURRENT` the newest one in force.
+    `ZooChoice.current` the newest one in force.
 
     Raises:
         NotFoundError: the version is not there.
@@ -98,7 +99,7 @@ def forecast_version(
 
 def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[str, str] | None:
     """Return key and digest of the zoo to use, or None."""
-    if choice is ZooChoice.CURRENT:
+    if choice is ZooChoice.current:
         entries = list_in_force(project)
         return (entries[-1].zoo, entries[-1].digest) if entries else None
     earlier = project.store.outputs.manifest(FORECASTS, version)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import BuildRequest, list_builds, open_build, zoo_for_version
+from loopcast.loop.forces import BuildRequest, list_builds, list_in_force, open_build
 from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
@@ -101,7 +101,8 @@ def _open(project: Project, version: str, decision: Decision, *, now: datetime) 
 
 def _gather(project: Project, newest: VersionRecord) -> Evidence:
     """Return what is known after the newest version."""
-    in_force = zoo_for_version(project, newest.version)
+    zoos = list_in_force(project)  # the newest one counts, even where it is in force only from the next version on
+    in_force = zoos[-1] if zoos else None
     since = _versions_since_build(project, newest.version)
     if in_force is None:
         return Evidence(has_zoo=False, versions_since_build=since)
@@ -121,12 +122,12 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
 
 
 def _versions_since_build(project: Project, version: str) -> int:
-    """Return how many versions came after the newest build's; 0 where none was asked for."""
+    """Return how many accepted versions came after the newest build's; 0 where none was asked for."""
     builds = list_builds(project)
     if not builds:
         return 0
-    claims = project.store.versions.claims()
-    return claims.index(version) - claims.index(builds[-1].version)
+    records = project.store.versions.records()
+    return sum(r.status == "accepted" and builds[-1].version < r.version <= version for r in records)
 
 
 def _age_days(zoo: Zoo, newest: VersionRecord) -> float:

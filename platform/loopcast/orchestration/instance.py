@@ -4,7 +4,7 @@ Starting and ending processes is in `loopcast.orchestration.serve`.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import dagster as dg
 import yaml
 from dagster._core.instance.ref import InstanceRef
 from dagster._daemon.controller import all_daemons_live
+from sqlalchemy.exc import IntegrityError
 
 from loopcast.errors import CallerError
 
@@ -38,6 +39,19 @@ def open_instance(home: Path) -> dg.DagsterInstance:
     """Return the instance of a folder's `dagster.yaml`, its relative folders below that folder wherever we are."""
     settings = yaml.safe_load((home / "dagster.yaml").read_text("utf-8")) or {}
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(home), overrides=_absolute(settings, home)))
+
+
+def add_keys(instance: dg.DagsterInstance, space: dg.DynamicPartitionsDefinition, keys: Sequence[str]) -> None:
+    """Add partition keys; those that are there, or that another process adds at the same moment, are left alone."""
+    name = str(space.name)
+    missing = [key for key in keys if not instance.has_dynamic_partition(name, key)]
+    try:
+        if missing:
+            instance.add_dynamic_partitions(name, missing)
+    except IntegrityError:
+        for key in missing:
+            if not instance.has_dynamic_partition(name, key):
+                instance.add_dynamic_partitions(name, [key])
 
 
 def is_daemon_running(instance: dg.DagsterInstance) -> bool:

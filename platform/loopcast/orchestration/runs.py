@@ -14,7 +14,7 @@ from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
 from loopcast.orchestration.component import build_use_case_defs
-from loopcast.orchestration.instance import PROCESS_TAG
+from loopcast.orchestration.instance import PROCESS_TAG, add_keys
 from loopcast.orchestration.names import USE_CASE, Names
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import turn_selection, turn_tags
@@ -61,7 +61,7 @@ class Runner:
 
     def turn(self, turn: Turn) -> RunOutcome:
         """Run one version through what it still needs, then reflect if the run could not."""
-        self.instance.add_dynamic_partitions(self._names.versions.name or "", [turn.version])
+        add_keys(self.instance, self._names.versions, [turn.version])
         outcome = self._execute(
             self._turn_job, turn_selection(self._names, turn), key=turn.version, tags=turn_tags(self._names, turn)
         )

@@ -5,6 +5,7 @@ What they do is Dagster's part; here is only that they start on free ports, are 
 
 import ctypes
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -29,6 +30,8 @@ START_SECONDS = 90.0
 TERM_SECONDS = 3.0
 MODULE = "loopcast.orchestration.definitions"
 LOCATION = "loopcast"
+LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
+  __typename ... on PythonError { message causes { message } } } } } } }"""
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, see prctl(2)
 
 
@@ -86,6 +89,7 @@ class Platform:
             LoopcastError: a process ended, or the UI did not answer in time; the message names its log.
         """
         self._wait_for(self._answers, what="the UI")
+        self._wait_for(self._is_loaded, what="the code location")
 
     def find_ended(self) -> str | None:
         """Return the name of a process that has ended by itself, None while all run."""
@@ -165,6 +169,23 @@ class Platform:
             if time.monotonic() > deadline:
                 raise LoopcastError(f"{what} did not answer within {START_SECONDS:.0f} s; see the logs in {self.logs}")
             time.sleep(0.1)
+
+    def _is_loaded(self) -> bool:
+        """Return whether the definitions are loaded.
+
+        Raises:
+            LoopcastError: they cannot be; the message is that of the cause.
+        """
+        body = json.dumps({"query": LOCATIONS}).encode()
+        request = urllib.request.Request(f"{self.url}/graphql", data=body, headers={"content-type": "application/json"})  # noqa: S310
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            entries = json.load(answer)["data"]["workspaceOrError"].get("locationEntries", [])
+        for entry in entries:
+            error = entry["locationOrLoadError"] or {}
+            if error.get("__typename") == "PythonError":
+                cause = error["causes"][-1] if error["causes"] else error
+                raise LoopcastError(f"the use cases cannot be loaded: {cause['message'].strip()}")
+        return bool(entries) and all(entry["loadStatus"] == "LOADED" for entry in entries)
 
     def _answers(self) -> bool:
         try:

@@ -11,6 +11,7 @@ from loopcast.loop.experiment import Experiment, run_experiment
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
+from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
 GATE = "gate"
@@ -41,7 +42,7 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
         with explain_failures():
             made = run_experiment(stage.project(context), context.partition_key, now=current_time())
         if made.zoo is not None:
-            context.instance.add_dynamic_partitions(names.zoos.name or "", [made.zoo.zoo])
+            add_keys(context.instance, names.zoos, [made.zoo.zoo])
         yield _describe_experiment(stage, made)
 
     return experiment

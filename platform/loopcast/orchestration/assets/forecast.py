@@ -25,7 +25,7 @@ class ForecastConfig(dg.Config):
     """Run configuration of `forecast`."""
 
     zoo: ZooChoice = Field(
-        default=ZooChoice.PINNED,
+        default=ZooChoice.pinned,
         description="pinned: the zoo of this version's earlier forecast, else the one in force; current: the newest.",
     )
 

@@ -10,6 +10,7 @@ from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.reflect import Reflection, list_decisions, reflect
 from loopcast.orchestration.automation import reflection_condition
 from loopcast.orchestration.describe import ROW_LIMIT, describe_numbers, describe_table
+from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
 DESCRIPTION = """\
@@ -35,8 +36,8 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
         with explain_failures():
             made = reflect(project, now=current_time())
         # All keys, not only a new one: after a crash between the record and its key the next reflection adds it.
-        context.instance.add_dynamic_partitions(names.builds.name or "", [b.build for b in list_builds(project)])
-        context.instance.add_dynamic_partitions(names.zoos.name or "", [z.zoo for z in list_zoos(project)])
+        add_keys(context.instance, names.builds, [request.build for request in list_builds(project)])
+        add_keys(context.instance, names.zoos, [request.zoo for request in list_zoos(project)])
         return _describe_reflection(made, list_decisions(project, last=ROW_LIMIT).iloc[::-1])
 
     return reflection
