@@ -13,7 +13,7 @@ from loopcast.cli import main as main_module
 from loopcast.cli.main import cli
 from loopcast.loop.project import Project, find_project
 from loopcast.orchestration.settings import read_settings
-from made_use_case import PANEL_YAML, YAML, make_counts, make_home, make_sales, to_csv
+from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_home, make_sales, send, to_csv
 
 BAD = b"at,count\n2024-02-27 00:00,many\n2024-02-27 00:30,5\n"
 REPLAY = "  replay: {history: history.csv, start: 2024-01-29, end: 2024-02-01}\n"
@@ -252,3 +252,21 @@ def test_without_a_dagster_yaml_an_update_says_where_to_run(
     result = run("update", "shops", str(home / "sales.csv"))
     assert "found no dagster.yaml" in str(result.exception)
     assert len(read("versions", "shops")) == before
+
+
+def test_a_waiting_version_stands_in_the_table_beside_settled_ones(first: Any, home: Path) -> None:
+    project = find_project("shops", settings=read_settings())
+    send(project, make_sales("2024-01-01", 5), name="one.csv")
+    project.store.versions.settle("v00000001", now=NOW)
+    send(project, make_sales("2024-01-06", 1), name="two.csv")
+    shown = run("versions", "shops")
+    assert shown.exit_code == 0, shown.output
+    assert [word in shown.output for word in ("v00000001", "accepted", "v00000002", "waiting")] == [True] * 4
+
+
+def test_why_a_version_was_refused_is_told_again_when_the_file_is_sent_again(first: Any, home: Path) -> None:
+    folder = Path(read_settings().inbox).parent
+    for _ in range(2):
+        told = run("update", "counts", str(folder / "bad.csv"), "--json")
+        assert told.exit_code == 1
+        assert "not_a_number" in json.loads(told.stdout)["refused_because"]

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from loopcast.errors import CallerError
+from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import list_builds, open_build
+from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.reflect import list_decisions, make_policy, reflect
 from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
@@ -105,3 +107,31 @@ def test_the_evidence_is_kept_with_the_decision(played: Project) -> None:
     assert evidence["age_days"] == 2.0
     assert evidence["scored_versions"] == 2
     assert evidence["production_mae"] > 0
+
+
+def test_refused_updates_do_not_bring_the_next_build_nearer(tmp_path: Path) -> None:
+    project = with_rebuild(tmp_path, "{max_age: 1h, rest: 3}")
+    take_turn(project, make_counts("2024-01-01", 35))
+    for number in range(4):
+        take_turn(project, b"at,count\n2024-02-05 00:00,many\n", name=f"bad-{number}.csv")
+    version = take_turn(project, make_counts("2024-02-05", 1))
+    last = list_decisions(project).iloc[-1]
+    assert (last["version"], last["rule"]) == (version, "too_soon")
+
+
+def test_a_zoo_that_is_in_force_only_from_the_next_version_on_counts_as_built(tmp_path: Path) -> None:
+    project = with_rebuild(tmp_path, "{max_age: 2D, rest: 1}")
+    take_turn(project, make_counts("2024-01-01", 35))
+    behind = send(project, make_counts("2024-02-05", 3))  # claimed before the next zoo is released
+    project.store.versions.settle(behind, now=NOW)
+    opened = reflect(project, now=NOW)
+    assert (opened.decision.rule, opened.decision.evidence["age_days"]) == ("too_old", 3.0)
+    assert opened.build is not None
+    forecast_version(project, behind, now=NOW)
+    later = send(project, make_counts("2024-02-08", 1))
+    project.store.versions.settle(later, now=NOW)
+    forecast_version(project, later, now=NOW)
+    released = release_zoo(project, run_experiment(project, opened.build.build, now=NOW).zoo.zoo, now=NOW)  # type: ignore[union-attr]
+    assert released.in_force.from_version > later
+    kept = reflect(project, now=NOW)
+    assert (kept.decision.action, kept.decision.evidence["age_days"]) == ("keep", 1.0)

@@ -10,8 +10,10 @@ import pytest
 from loopcast.loop.forces import list_in_force
 from loopcast.loop.project import Project
 from loopcast.loop.turns import list_turns
+from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import REFLECTED, TURN, Names
-from loopcast.orchestration.runs import Runner, RunOutcome
+from loopcast.orchestration.resources import ProjectResource
+from loopcast.orchestration.runs import QUIET, Runner, RunOutcome
 from made_use_case import PANEL_YAML, make_counts, make_project, make_sales, send
 
 BAD = b"at,count,promotion\n2024-02-27 00:00,many,0\n2024-02-27 00:30,5,0\n"
@@ -25,6 +27,9 @@ class Played:
         self.names = Names(project.name)
         self.runner = Runner(project, instance)
         self.outcomes: dict[str, RunOutcome] = {}
+
+    def resource(self) -> ProjectResource:
+        return ProjectResource.of(self.project.use_case, settings=self.project.settings)
 
     def play(self, content: pd.DataFrame | bytes) -> str:
         version = send(self.project, content)
@@ -200,3 +205,22 @@ def test_a_panel_goes_through_the_same_loop(tmp_path: Path, instance: dg.Dagster
     assert report["n"].value == 5
     assert shops.project.store.versions.record(version).series == 3
     assert shops.materialization("reflection").metadata["version"].value == version
+
+
+def test_the_run_configuration_that_the_asset_names_is_taken_and_no_other(counts: Played) -> None:
+    defs = build_use_case_defs(counts.project.use_case, resource=counts.resource())
+    job = defs.resolve_implicit_global_asset_job_def()
+        counts.project.use_case, resource=counts.resource()
+    ).resolve_implicit_global_asset_job_def()
+    key, version = counts.names.asset("forecast"), "v00000002"
+
+    def forecast_with(zoo: str) -> bool:
+        config = {**QUIET, "ops": {"counts__forecast": {"config": {"zoo": zoo}}}}
+        return job.execute_in_process(
+            asset_selection=[key], partition_key=version, instance=counts.instance, run_config=config
+        ).success
+
+    assert forecast_with("pinned")
+    assert forecast_with("current")
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        forecast_with("newest")

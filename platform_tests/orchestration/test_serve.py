@@ -12,10 +12,10 @@ import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
-from loopcast.errors import CallerError
-from loopcast.orchestration.instance import PROCESS_TAG, fail_orphaned_runs, find_home, open_instance
+from loopcast.errors import CallerError, LoopcastError
+from loopcast.orchestration.instance import PROCESS_TAG, add_keys, fail_orphaned_runs, find_home, open_instance
 from loopcast.orchestration.serve import HOST, Platform, pick_port
-from made_use_case import make_home
+from made_use_case import YAML, make_home
 
 
 @contextlib.contextmanager
@@ -88,3 +88,20 @@ def test_a_platform_that_never_started_ends_at_once(tmp_path: Path) -> None:
     platform = Platform(home=tmp_path, port=3000)
     platform.stop()
     assert (platform.find_ended(), platform.url) == (None, "http://127.0.0.1:3000")
+
+
+def test_use_cases_that_cannot_be_loaded_end_the_platform_with_the_cause(tmp_path: Path) -> None:
+    home = make_home(tmp_path, yaml=YAML.format(name="counts").replace("ForecastUseCase", "ForecastUseCas"))
+    with (
+        pytest.raises(LoopcastError, match=r"cannot be loaded: .*has no attribute `ForecastUseCas`"),
+        Platform(home=home, port=pick_port(0), environment={"LOOPCAST_HOME": str(home)}) as platform,
+    ):
+        platform.wait_ready()
+
+
+def test_keys_are_added_once_whoever_was_there_first() -> None:
+    space = dg.DynamicPartitionsDefinition(name="counts_versions")
+    with dg.DagsterInstance.ephemeral() as instance:
+        add_keys(instance, space, ["v00000001"])
+        add_keys(instance, space, ["v00000001", "v00000002"])
+        assert list(instance.get_dynamic_partitions("counts_versions")) == ["v00000001", "v00000002"]
