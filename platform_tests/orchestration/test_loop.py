@@ -210,8 +210,6 @@ def test_a_panel_goes_through_the_same_loop(tmp_path: Path, instance: dg.Dagster
 def test_the_run_configuration_that_the_asset_names_is_taken_and_no_other(counts: Played) -> None:
     defs = build_use_case_defs(counts.project.use_case, resource=counts.resource())
     job = defs.resolve_implicit_global_asset_job_def()
-        counts.project.use_case, resource=counts.resource()
-    ).resolve_implicit_global_asset_job_def()
     key, version = counts.names.asset("forecast"), "v00000002"
 
     def forecast_with(zoo: str) -> bool:
