@@ -26,7 +26,7 @@ lint: $(call STAMP,lint)
 	$(BIN)/lint-imports
 	cd platform && LOOPCAST_HOME=.. ../$(BIN)/dg check defs --no-check-yaml
 
-bench: $(call STAMP,run)
+bench: $(call STAMP,bench)
 	$(BIN)/python platform_tests/benchmarks/run.py $(BENCH)
 
 clean:
@@ -48,4 +48,8 @@ $(call STAMP,test): $(BIN)/python
 
 $(call STAMP,lint): $(BIN)/python
 	@$(INSTALL) -e '.[lint]'
+	@touch $@ $(call STAMP,run)
+
+$(call STAMP,bench): $(BIN)/python
+	@$(INSTALL) -e '.[bench]'
 	@touch $@ $(call STAMP,run)
