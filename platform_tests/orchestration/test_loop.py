@@ -148,6 +148,7 @@ def test_a_refused_update_fails_its_blocking_check_with_every_violation_as_a_tab
     assert {(row["rule"], row["row"]) for row in rows} == {("not_a_number", 2), ("off_grid", 3)}
     assert all(row["found"] and row["expected"] and row["action"] for row in rows)
     assert evaluation.metadata["violations"].value == 2
+    assert evaluation.metadata["to_repair"].value == "loopcast quarantine show counts v00000003"
     assert not counts.is_there("dataset", "v00000003")
 
 

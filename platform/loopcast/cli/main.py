@@ -6,6 +6,7 @@ import warnings
 import click
 
 from loopcast.cli.play import replay, serve
+from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
 from loopcast.cli.write import update
 from loopcast.errors import LoopcastError
@@ -22,7 +23,7 @@ def cli() -> None:
     """
 
 
-for command in (update, versions, show, forecast, accuracy, replay, verify, serve):
+for command in (update, versions, show, forecast, accuracy, replay, verify, quarantine, serve):
     cli.add_command(command)
 
 

@@ -4,6 +4,7 @@ import sys
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -11,6 +12,7 @@ from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_record
 from loopcast.cli.read import open_use_case
 from loopcast.loop.history import describe_version, explain_version
+from loopcast.loop.project import Project
 from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.store.version_records import Upload
@@ -28,6 +30,11 @@ def update(use_case: str, file: Path, reason: str, key: str | None, as_json: boo
     upload = Upload(
         name=file.name, content=file.read_bytes(), source="cli", actor=getuser(), reason=reason, idempotency_key=key
     )
+    send_upload(project, upload, as_json=as_json)
+
+
+def send_upload(project: Project, upload: Upload, *, as_json: bool) -> NoReturn:
+    """Take an upload through the whole chain, print what became of it, and end: with status 1 where it was refused."""
     with open_instance(find_home()) as instance:
         claim = project.store.versions.claim(upload, now=datetime.now(UTC))
         runner = Runner(project, instance)

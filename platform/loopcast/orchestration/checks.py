@@ -29,6 +29,7 @@ def check_version(store: Store, record: VersionRecord) -> dg.AssetCheckResult:
             "violations": refusal.total,
             "found": describe_table(refusal.to_frame()),
             "quarantine": f"quarantine/{record.version}.json",
+            "to_repair": f"loopcast quarantine show {store.use_case} {record.version}",
         },
     )
 
