@@ -1,12 +1,13 @@
 """A refused file, its rows beside the reasons, and copies of it without the faults, in every kind of file."""
 
+import csv
 import gzip
 import io
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopcast.dataops.repair import Changes, Correction, join_cells, repair_file
@@ -167,15 +168,16 @@ def test_more_bad_rows_than_a_refusal_tells_are_all_dropped() -> None:
     assert (len(made.dropped), made.rows, made.left) == (2000, 500, None)
 
 
-CELLS = st.sampled_from(["1", "2.5", "", "x", "-1", '"', "a,b", "=1", "é"])
+CELLS = st.sampled_from(["1", "2.5", "", "x", "-1", '"', "a,b", "=1", "é", "a\rb"])
 
 
+@settings(max_examples=30, deadline=None)
 @given(rows=st.lists(st.tuples(CELLS, CELLS), min_size=1, max_size=12))
 def test_rows_that_are_kept_are_those_that_are_right_one_by_one(rows: list[tuple[str, str]]) -> None:
     times = pd.date_range("2024-01-01", periods=len(rows), freq="h").astype(str)
     frame = pd.DataFrame({"at": times, "load": [a for a, _ in rows], "note": [b for _, b in rows]})
-    content = frame.to_csv(index=False).encode()
-    good = [load in ("1", "2.5", "") for load, _ in rows]
+    content = frame.to_csv(index=False, quoting=csv.QUOTE_ALL).encode()
+    good = [load in ("1", "2.5", "") and "\r" not in note for load, note in rows]
     if all(good):
         assert isinstance(read_update(content, name="a.csv", spec=SPEC), Update)
         return

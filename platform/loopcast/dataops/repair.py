@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -152,12 +152,17 @@ def write_table(table: RawTable, *, name: str) -> bytes:
         sink = io.BytesIO()
         pq.write_table(pa.table(list(table.columns), names=list(table.names)), sink, compression="zstd")
         return sink.getvalue()
+    rows = list(zip(*(map(_to_text, column.to_pylist()) for column in table.columns), strict=True))
+    text = _write_csv([table.names, *rows], quoting=csv.QUOTE_MINIMAL)
+    # Python's csv leaves a carriage return bare, and readers take it for the end of a row.
+    return (_write_csv([table.names, *rows], quoting=csv.QUOTE_ALL) if "\r" in text else text).encode()
+
+
+def _write_csv(rows: Sequence[Sequence[str]], *, quoting: Literal[0, 1]) -> str:
+    """Return rows as CSV."""
     text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(table.names)
-    columns = (map(_to_text, column.to_pylist()) for column in table.columns)
-    writer.writerows(zip(*columns, strict=True))
-    return text.getvalue().encode()
+    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    return text.getvalue()
 
 
 def _judge(content: bytes, name: str, spec: TableSpec) -> Refusal | None:

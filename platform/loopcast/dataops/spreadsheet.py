@@ -7,6 +7,8 @@ References:
     OWASP, CSV Injection: cells that begin with =, +, -, @, tab or carriage return are run as formulas.
 """
 
+import csv
+
 import pandas as pd
 
 FORMULA = r"[=+\-@\t\r\n]"
@@ -26,7 +28,10 @@ def to_safe_csv(frame: pd.DataFrame, *, header: bool = True) -> bytes:
     """
     safe = pd.DataFrame({at: _mark(frame.iloc[:, at]) for at in range(frame.shape[1])}, index=frame.index)
     safe.columns = _mark(pd.Series([str(name) for name in frame.columns], dtype="str"))
-    return safe.to_csv(index=False, header=header, lineterminator="\n").encode()
+    text = safe.to_csv(index=False, header=header, lineterminator="\n")
+    if "\r" in text:  # Python's csv leaves a carriage return bare, and readers take it for the end of a row
+        text = safe.to_csv(index=False, header=header, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    return text.encode()
 
 
 def _mark(column: pd.Series) -> pd.Series:
