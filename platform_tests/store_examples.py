@@ -1,5 +1,6 @@
 """What several test files of the store share: one use case, updates as text, and a disk that fails when told to."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,25 +35,40 @@ class PowerCutError(BaseException):
 
 
 class FailingDisk(LocalDisk):
-    """A disk on which the power goes just before the n-th step; a write leaves half a file behind."""
+    """A disk on which the n-th step fails: the power goes, or, with an `errno`, that one step raises an OSError.
 
-    def __init__(self, fail_at: int) -> None:
-        self.steps, self.fail_at = 0, fail_at
+    A write leaves half a file behind. A name is there for sure only once its folder was synchronised: `forget`
+    takes back all others, as the power's going may do.
+    """
+
+    def __init__(self, fail_at: float, *, errno: int | None = None) -> None:
+        self.steps, self.fail_at, self.errno = 0, fail_at, errno
+        self.unsynced: set[Path] = set()
 
     def _step(self) -> None:
         self.steps += 1
-        if self.steps >= self.fail_at:
+        if self.errno is None and self.steps >= self.fail_at:
             raise PowerCutError
+        if self.steps == self.fail_at:
+            raise OSError(self.errno, "planted")
+
+    def forget(self) -> None:
+        for path in sorted(self.unsynced, reverse=True):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        self.unsynced.clear()
 
     def write(self, file: Path, content: bytes) -> None:
-        if self.steps + 1 >= self.fail_at:
+        try:
+            self._step()
+        except (PowerCutError, OSError):
             file.write_bytes(content[: len(content) // 2])
-        self._step()
+            raise
         super().write(file, content)
 
     def link(self, staged: Path, file: Path) -> None:
         self._step()
         super().link(staged, file)
+        self.unsynced.add(file)
 
     def replace(self, staged: Path, file: Path) -> None:
         self._step()
@@ -61,11 +77,14 @@ class FailingDisk(LocalDisk):
     def sync_folder(self, folder: Path) -> None:
         self._step()
         super().sync_folder(folder)
+        self.unsynced = {path for path in self.unsynced if path.parent != folder}
+
+    def make_folder(self, folder: Path) -> None:
+        self._step()
+        if not folder.is_dir():
+            super().make_folder(folder)
+            self.unsynced.add(folder)
 
     def remove(self, staged: Path) -> None:
         self._step()
         super().remove(staged)
-
-
-def failing_store(root: Path, *, fail_at: int):
-    return store_over(LocalLake(root, disk=FailingDisk(fail_at)))

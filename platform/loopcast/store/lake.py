@@ -8,6 +8,8 @@ either there in full, and stays there through a crash, or it is not there.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import unquote, urlparse
@@ -33,6 +35,9 @@ class Lake(Protocol):
 
     def put_content(self, path: str, content: bytes) -> None:
         """Write an object whose name is a digest of its content; other bytes under that name are replaced."""
+
+    def make_durable(self, path: str) -> None:
+        """Make an object that is there survive a crash, even where its writer failed before it could."""
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; raises NotFoundError where there is none."""
@@ -74,12 +79,8 @@ class LocalDisk:
             os.close(descriptor)
 
     def make_folder(self, folder: Path) -> None:
-        """Make a folder and those above it, each durable in the one above."""
-        if folder.is_dir():
-            return
-        self.make_folder(folder.parent)
+        """Make a folder if there is none."""
         folder.mkdir(exist_ok=True)
-        self.sync_folder(folder.parent)
 
     def remove(self, staged: Path) -> None:
         """Remove a staged file."""
@@ -116,6 +117,9 @@ class ObjectLake:
             obstore.put(self._store, path, content)
         except (BaseError, OSError) as error:
             raise _failure("write", path, error) from error
+
+    def make_durable(self, path: str) -> None:
+        """Do nothing: an object store's writes are durable when they are there."""
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; raises NotFoundError where there is none."""
@@ -154,16 +158,21 @@ class LocalLake(ObjectLake):
     """A lake in a folder: read through obstore, written through `LocalDisk`."""
 
     def __init__(self, root: Path, *, disk: LocalDisk | None = None) -> None:
-        """Keep the folder, which is made with the first object."""
+        """Keep the folder, which is made if there is none."""
         self._root = root.absolute()
         self._disk = disk or LocalDisk()
-        self._disk.make_folder(self._root / STAGING)
+        self._durable: set[Path] = set()
+        try:
+            self._ensure_folder(self._root / STAGING)
+        except OSError as error:
+            raise _failure("make a folder for", str(self._root), error) from error
         super().__init__(LocalStore(str(self._root)))
 
     def put_if_absent(self, path: str, content: bytes) -> bool:
         """Write an object if there is none of that name, and return whether this call wrote it."""
         file = self._root / path
         try:
+            self._ensure_folder(file.parent)
             if file.exists():
                 self._disk.sync_folder(file.parent)
                 return False
@@ -175,10 +184,20 @@ class LocalLake(ObjectLake):
         """Write an object whose name is a digest of its content; other bytes under that name are replaced."""
         if self.put_if_absent(path, content) or self.get(path) == content:
             return
-        staged = self._stage(content)
+        file = self._root / path
         try:
-            self._disk.replace(staged, self._root / path)
-            self._disk.sync_folder((self._root / path).parent)
+            with self._staged(content) as staged:
+                self._disk.replace(staged, file)
+            self._disk.sync_folder(file.parent)
+        except OSError as error:
+            raise _failure("write", path, error) from error
+
+    def make_durable(self, path: str) -> None:
+        """Make an object that is there survive a crash, even where its writer failed before it could."""
+        folder = (self._root / path).parent
+        try:
+            self._ensure_folder(folder)
+            self._disk.sync_folder(folder)
         except OSError as error:
             raise _failure("write", path, error) from error
 
@@ -186,25 +205,37 @@ class LocalLake(ObjectLake):
         """Return where an object lies on this machine."""
         return self._root / path
 
+    def _ensure_folder(self, folder: Path) -> None:
+        """Make a folder and those above it; each is durable in the one above, whoever made it."""
+        is_above = folder == self._root or folder in self._root.parents
+        if folder in self._durable or (is_above and folder.is_dir()):
+            return
+        self._ensure_folder(folder.parent)
+        self._disk.make_folder(folder)
+        self._disk.sync_folder(folder.parent)
+        self._durable.add(folder)
+
     def _publish(self, file: Path, content: bytes) -> bool:
         """Write and synchronise a staged file, link it to its name, synchronise the folder."""
-        self._disk.make_folder(file.parent)
-        staged = self._stage(content)
-        try:
-            self._disk.link(staged, file)
-        except FileExistsError:
-            return False
-        else:
-            return True
-        finally:
-            self._disk.sync_folder(file.parent)
-            self._disk.remove(staged)
+        with self._staged(content) as staged:
+            try:
+                self._disk.link(staged, file)
+            except FileExistsError:
+                return False
+            else:
+                return True
+            finally:
+                self._disk.sync_folder(file.parent)
 
-    def _stage(self, content: bytes) -> Path:
-        """Return a new, synchronised file with the content, in a folder that no reader looks at."""
+    @contextmanager
+    def _staged(self, content: bytes) -> Iterator[Path]:
+        """Give a new, synchronised file with the content, in a folder that no reader looks at; it is gone afterwards."""
         staged = self._root / STAGING / uuid4().hex
-        self._disk.write(staged, content)
-        return staged
+        try:
+            self._disk.write(staged, content)
+            yield staged
+        finally:
+            self._disk.remove(staged)
 
 
 def open_lake(url: str) -> Lake:

@@ -97,6 +97,7 @@ class OutputStore:
         while True:
             newest = self.manifest(table, partition)
             if newest is not None and (newest.digest, newest.pins) == (digest, dict(pins)):
+                self._lake.make_durable(self._manifest_path(table, partition, newest.number))
                 return newest
             file_digest = file_digest or self._put_table(file, frame, digest=digest)
             number = newest.number + 1 if newest is not None else 1

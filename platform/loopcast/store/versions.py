@@ -77,6 +77,7 @@ class VersionStore:
                 self._remember_key(self._claim_at(number))
             earlier = self._find_key(key)
             if earlier is not None:
+                self._lake.make_durable(self._path("claims", f"{earlier.version}.json"))
                 return replace(earlier, duplicate=True)
             claim = replace(wanted, version=version_key(number + 1))
             if expected is not None and expected != claim.version:
@@ -120,8 +121,11 @@ class VersionStore:
         """
         number = version_number(version)
         self._claim_at(number)
-        for earlier in range(self._count_records() + 1, number + 1):
+        unsettled = range(self._count_records() + 1, number + 1)
+        for earlier in unsettled:
             self._settle_one(earlier, now=now)
+        if not unsettled:
+            self._lake.make_durable(self._path("versions", f"{version}.json"))
         return self._record_at(number)
 
     def record(self, version: str) -> VersionRecord:

@@ -1,0 +1,67 @@
+"""One fault at one step of the disk: what is there after it, and after doing the interrupted thing again."""
+
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+
+from loopcast.errors import StoreError
+from loopcast.store.lake import LocalLake
+from loopcast.store.verify import verify
+from loopcast.store.verify import verify
+from store_examples import FailingDisk, PowerCutError, store_over
+from store_history import Step, copy, tree, undisturbed
+
+
+def sweep(root: Path, *, errnos: tuple[int | None, ...], verify_each: int) -> dict[str, int]:
+    """Return how many faults each step of the history met; raises AssertionError where one did harm.
+
+    Args:
+        root: an empty folder to work in.
+        errnos: the faults in turn; None: the power goes.
+        verify_each: the whole store is verified after each so many faults.
+    """
+    met = {}
+    for step, kept, before, after in undisturbed(root):
+        for fail_at in count(1):
+            lake = root / f"{kept.name}-{fail_at}"
+            copy(kept, lake)
+            disk = FailingDisk(fail_at, errno=errnos[fail_at % len(errnos)])
+            if not _recovers(lake, step, disk, before, after, verify_each=verify_each):
+                break
+        met[step.name] = fail_at - 1
+    return met
+
+
+def _recovers(
+    lake: Path,
+    step: Step,
+    disk: FailingDisk,
+    before: Mapping[str, bytes],
+    after: Mapping[str, bytes],
+    *,
+    verify_each: int,
+) -> bool:
+    """Return whether the fault was met at all; a store that met an OSError goes on, one without power is reopened."""
+    fail_at, disk.fail_at = disk.fail_at, float("inf")
+    store = store_over(LocalLake(lake, disk=disk))
+    store.versions.records()
+    disk.steps, disk.fail_at = 0, fail_at
+    try:
+        step.do(store)
+    except PowerCutError:
+        disk.forget()
+        store = store_over(LocalLake(lake))
+    except StoreError as error:
+        assert "planted" in str(error)
+    else:
+        return False
+    seen = tree(lake)
+    assert before.keys() <= seen.keys() <= after.keys(), "something acknowledged is lost, or something unknown is there"
+    assert all(content in (before.get(name), after[name]) for name, content in seen.items()), "a half is visible"
+    if fail_at % verify_each == 0:
+        damaged = {name for name, content in seen.items() if content != after[name]}
+        assert {damage.file for damage in verify(store).damages} <= damaged, "verify finds damage"
+    step.do(store)
+    disk.forget()
+    assert tree(lake) == after, "done again, it is not what it is without the fault"
+    return True
