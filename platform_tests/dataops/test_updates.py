@@ -249,3 +249,11 @@ def test_a_quote_that_closes_in_a_later_row_is_refused_where_it_opens():
 
 def test_a_quoted_comma_and_a_doubled_quote_are_text():
     assert read_ok('t,sky\n2020-01-01,"grey, ""light"" rain"\n').frame["sky"].tolist() == ['grey, "light" rain']
+
+
+def test_a_required_column_may_be_left_out_but_not_left_empty():
+    spec = TableSpec("t", "h", "load", (Variable("load", required=True), Variable("note", "category", required=True)))
+    rows = "2024-01-01 00:00,,a,upsert\n2024-01-01 01:00,5,,upsert\n2024-01-01 02:00,,,remove\n2024-01-01 03:00,1,b,\n"
+    found = found_in(f"t,load,note,_operation\n{rows}", spec=spec)
+    assert found == [("missing_value", 2, "load"), ("missing_value", 3, "note")]
+    assert read_ok("t,note\n2024-01-01 00:00,a\n", spec=spec).columns_sent == ("note",)

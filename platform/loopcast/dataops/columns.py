@@ -104,7 +104,7 @@ def convert_timestamps(
         rows: the rows' numbers in the file.
     """
     naive, aware, bad = _parse_times(column)
-    empty = _is_empty(column)
+    empty = find_empty(column)
     findings = [
         EMPTY_KEY.find(empty, column=spec.timestamp, found=column, rows=rows),
         BAD_TIMESTAMP.find(bad & ~empty, column=spec.timestamp, found=column, rows=rows),
@@ -204,7 +204,7 @@ def _to_text(column: Any) -> Any:
         )
 
 
-def _is_empty(column: Any) -> Mask:
+def find_empty(column: Any) -> Mask:
     """Return where a column's cells are missing or hold nothing but blanks."""
     missing = column.is_null().to_numpy()
     if _is_text(column):

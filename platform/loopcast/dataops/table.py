@@ -21,6 +21,7 @@ class Variable:
         minimum: smallest value allowed, in the column's own unit.
         maximum: largest value allowed, in the column's own unit.
         known_ahead: whether its values are known for the whole horizon when a forecast is made.
+        required: whether an update that sends the column may not leave it empty.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Variable:
     minimum: float | None = None
     maximum: float | None = None
     known_ahead: bool = False
+    required: bool = False
 
 
 @dataclass(frozen=True)

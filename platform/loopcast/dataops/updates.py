@@ -22,6 +22,7 @@ from loopcast.dataops.columns import (
     convert_numbers,
     convert_texts,
     convert_timestamps,
+    find_empty,
 )
 from loopcast.dataops.formats import RawTable, read_columns
 from loopcast.dataops.table import OPERATION, REMOVE, UPSERT, TableSpec
@@ -29,6 +30,7 @@ from loopcast.dataops.violations import Findings, Refusal, Violation, join_findi
 
 Rows = npt.NDArray[np.int64]
 _OPERATIONS = Rule("unknown_operation", f"{UPSERT}, {REMOVE} or an empty cell", "correct the operation")
+_MISSING = Rule("missing_value", "a value: the contract requires this column", "fill in the value or leave the row out")
 _DUPLICATE = Rule("duplicate_key", "each key once in a file", "keep one of the rows with this key")
 
 
@@ -93,6 +95,7 @@ def _convert(table: RawTable, spec: TableSpec) -> tuple[pd.DataFrame, Findings]:
         frame[spec.timestamp], local, findings = convert_timestamps(times, spec=spec, rows=table.rows)
         parts += [findings, _check_grid(local, times, spec=spec, rows=table.rows)]
     parts += [operations, _check_duplicates(frame, spec, table.rows), _check_bounds(frame, spec, table.rows)]
+    parts += [_check_required(frame, table, at, spec) for at in positions.values()]
     return frame, join_findings(parts)
 
 
@@ -134,6 +137,15 @@ def _convert_operations(table: RawTable, position: int | None) -> tuple[pd.Serie
     operations = convert_texts(table.columns[position], name=OPERATION).fillna(UPSERT).str.strip()
     unknown = ~operations.isin([UPSERT, REMOVE]).to_numpy(dtype=bool)
     return operations, _OPERATIONS.find(unknown, column=OPERATION, found=operations.array, rows=table.rows)
+
+
+def _check_required(frame: pd.DataFrame, table: RawTable, position: int, spec: TableSpec) -> Findings:
+    """Return the empty cells of one column that its contract requires; rows to be removed need no values."""
+    name, cells = table.names[position], table.columns[position]
+    if name not in spec.variable_names or not spec.variable(name).required:
+        return Findings()
+    empty = find_empty(cells) & (frame[OPERATION] != REMOVE).to_numpy(dtype=bool)
+    return _MISSING.find(empty, column=name, found=cells, rows=table.rows)
 
 
 def _check_duplicates(frame: pd.DataFrame, spec: TableSpec, rows: Rows) -> Findings:

@@ -22,6 +22,7 @@ from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import build_automation_sensor, build_inbox_sensor
 from loopcast.orchestration.settings import read_settings
 from loopcast.orchestration.stage import Stage
+from loopcast.use_case.contract import join_contract
 from loopcast.use_case.model import UseCase
 
 COMPUTED: tuple[Callable[[Stage], dg.AssetsDefinition], ...] = (
@@ -48,9 +49,10 @@ class ForecastUseCase(dg.Component):
         return UseCase
 
     @classmethod
-    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:  # noqa: ARG003
-        """Return the component for validated attributes."""
-        return cls(UseCase.model_validate(attributes))
+    def load(cls, attributes: BaseModel | None, context: dg.ComponentLoadContext) -> Self:
+        """Return the component for validated attributes, with the contract beside its file."""
+        folder = context.path if context.path.is_dir() else context.path.parent
+        return cls(join_contract(UseCase.model_validate(attributes), folder=folder))
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:  # noqa: ARG002
         """Return the definitions of the use case."""

@@ -120,6 +120,7 @@ class Target(Frozen):
     unit: str = Field(default="", description="Unit of the values, shown in tables and charts.")
     minimum: float | None = Field(default=None, description="Smallest value allowed in an update.")
     maximum: float | None = Field(default=None, description="Largest value allowed in an update.")
+    required: bool = Field(default=False, description="Whether an update that sends the column may not leave it empty.")
 
     @model_validator(mode="after")
     def _check_range(self) -> Self:
@@ -154,6 +155,9 @@ class Contract(Frozen):
     version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+$", description="Version of this promise.")
     cadence: Duration = Field(default="1D", description="Time between two updates, such as 1D, 6h, 15min.")
     grace: Duration = Field(default="6h", description="How late an update may be before the dataset is overdue.")
+    odcs: dict[str, Any] | None = Field(
+        default=None, description="The whole contract; taken from contract.yaml beside this file where there is one."
+    )
 
 
 class Rebuild(Frozen):
@@ -261,16 +265,19 @@ class UseCase(Frozen):
     @property
     def table(self) -> TableSpec:
         """The shape of the use case's table, as the domain knows it."""
-        target = Variable(self.target.name, minimum=self.target.minimum, maximum=self.target.maximum)
-        predictors = (
-            Variable(p.name, kind=p.kind, minimum=p.minimum, maximum=p.maximum, known_ahead=p.known_ahead)
-            for p in self.predictors
+        target, predictors = self.target, self.predictors
+        variables = (
+            Variable(target.name, minimum=target.minimum, maximum=target.maximum, required=target.required),
+            *(
+                Variable(p.name, p.kind, p.minimum, p.maximum, known_ahead=p.known_ahead, required=p.required)
+                for p in predictors
+            ),
         )
         return TableSpec(
             timestamp=self.timestamp,
             frequency=self.frequency,
             target=self.target.name,
-            variables=(target, *predictors),
+            variables=variables,
             series_keys=self.series_keys,
             time_zone=self.time_zone,
             timestamp_marks=self.timestamp_marks,
