@@ -6,6 +6,7 @@ import warnings
 import click
 
 from loopcast.cli.contract import contract
+from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
 from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
@@ -24,7 +25,7 @@ def cli() -> None:
     """
 
 
-for command in (update, versions, show, forecast, accuracy, replay, verify, quarantine, contract, serve):
+for command in (update, versions, show, forecast, accuracy, minimal, replay, verify, quarantine, contract, serve):
     cli.add_command(command)
 
 

@@ -121,6 +121,38 @@ def regular_grid(
     return grid.tz_convert("UTC").tz_localize(None) if zoned else grid
 
 
+def shift_time(moment: pd.Timestamp, frequency: str, steps: int) -> pd.Timestamp:
+    """Return the time some steps later on the regular grid, or earlier where steps are negative.
+
+    Args:
+        moment: naive time on the grid.
+        frequency: pandas offset alias.
+        steps: number of periods.
+
+    Examples:
+        >>> str(shift_time(pd.Timestamp("2026-03-01"), "MS", -2))
+        '2026-01-01 00:00:00'
+    """
+    return moment if steps == 0 else moment + steps * to_offset(frequency)
+
+
+def count_periods(start: pd.Timestamp, end: pd.Timestamp, frequency: str) -> int:
+    """Return the number of steps from one time on the regular grid to another, negative where that is earlier.
+
+    Examples:
+        >>> count_periods(pd.Timestamp("2026-01-01"), pd.Timestamp("2026-03-01"), "MS")
+        2
+        >>> count_periods(pd.Timestamp("2026-01-02"), pd.Timestamp("2026-01-01"), "h")
+        -24
+    """
+    length = step_ns(frequency)
+    if length is not None:
+        return int((end - start) / pd.Timedelta(length, unit="ns"))
+    if end < start:
+        return -count_periods(end, start, frequency)
+    return len(regular_grid(start, frequency, end=end)) - 1
+
+
 def local_time(timestamps: pd.DatetimeIndex, time_zone: str | None) -> pd.DatetimeIndex:
     """Return stored timestamps as naive local wall-clock time of unit microseconds."""
     if time_zone is None:

@@ -12,6 +12,7 @@ import pandas as pd
 from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
 from loopcast.loop.forces import (
+    ZOO_DOCUMENTS,
     BuildRequest,
     ZooInForce,
     ZooRequest,
@@ -19,13 +20,14 @@ from loopcast.loop.forces import (
     find_zoo,
     open_zoo,
     put_in_force,
+    read_zoo,
 )
-from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
+from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo
-from loopcast.zoo.document import zoo_from_document, zoo_to_document
+from loopcast.zoo.document import zoo_to_document
 from loopcast.zoo.panel import Panel, panel_from_frame
 from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.zoo import Zoo
@@ -110,9 +112,8 @@ def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
     request = find_zoo(project, zoo)
     manifest = project.store.outputs.manifest(LEADERBOARDS, request.build)
     digest = str(manifest.pins["zoo_digest"]) if manifest else ""
-    document = project.store.outputs.read_document(ZOO_DOCUMENTS, digest)
     in_force = put_in_force(project, zoo, digest=digest, from_version=_first_version(project, request), now=now)
-    return ReleasedZoo(request, in_force, zoo_from_document(document))
+    return ReleasedZoo(request, in_force, read_zoo(project, digest))
 
 
 def _write_zoo(project: Project, panel: Panel, spec: ZooSpec, tested: Backtest) -> str:

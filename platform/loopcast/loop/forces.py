@@ -8,8 +8,11 @@ from datetime import datetime
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
+from loopcast.zoo.document import zoo_from_document
+from loopcast.zoo.zoo import Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
+ZOO_DOCUMENTS = "zoos"
 
 
 @dataclass(frozen=True)
@@ -132,3 +135,8 @@ def list_in_force(project: Project) -> list[ZooInForce]:
 def zoo_for_version(project: Project, version: str) -> ZooInForce | None:
     """Return the zoo in force for a version: the latest put in force from that version or an earlier one on."""
     return next((entry for entry in reversed(list_in_force(project)) if entry.from_version <= version), None)
+
+
+def read_zoo(project: Project, digest: str) -> Zoo:
+    """Return the zoo of a document; raises NotFoundError where there is none with that digest."""
+    return zoo_from_document(project.store.outputs.read_document(ZOO_DOCUMENTS, digest))

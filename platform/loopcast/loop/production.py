@@ -11,16 +11,15 @@ from enum import Enum
 import pandas as pd
 
 from loopcast.errors import DataError
-from loopcast.loop.forces import list_in_force, zoo_for_version
+from loopcast.loop.forces import list_in_force, read_zoo, zoo_for_version
 from loopcast.loop.project import Project
+from loopcast.loop.slices import read_window
 from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord
-from loopcast.zoo.document import zoo_from_document
-from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import Prediction, predict
 
-FORECASTS, MEMBERS, ZOO_DOCUMENTS = "forecasts", "member_forecasts", "zoos"
+FORECASTS, MEMBERS = "forecasts", "member_forecasts"
 
 
 class ZooChoice(Enum):
@@ -62,7 +61,8 @@ def forecast_version(
 
     Raises:
         NotFoundError: the version is not there.
-        DataError: the version was refused, or lacks history that the zoo needs.
+        DataError: the version was refused.
+        HistoryError: it lacks history that the zoo needs.
     """
     chosen = _choose_zoo(project, version, choice=choice)
     if chosen is None:
@@ -73,9 +73,9 @@ def forecast_version(
         raise DataError(
             f"{version} is {record.status}: it has no data of its own. Forecast {record.parent}, its parent"
         )
-    frame = store.versions.read(version)
-    panel = panel_from_frame(frame, store.spec)
-    prediction = predict(zoo_from_document(store.outputs.read_document(ZOO_DOCUMENTS, digest)), panel)
+    models = read_zoo(project, digest)
+    seen = read_window(project, record, models)
+    prediction = predict(models, seen.panel)
     keys = store.spec.series_keys
     forecasts = check_table(prediction.forecasts, forecast_schema(keys))
     members = check_table(prediction.members, member_forecast_schema(keys))
@@ -90,11 +90,12 @@ def forecast_version(
         "covers_from": str(forecasts["timestamp"].min()),
         "covers_to": str(forecasts["timestamp"].max()),
         "situations_unmet": list(prediction.situations_unmet),
+        "notes": list(prediction.notes),
     }
     store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
-    history = _last_values(frame, project, steps=7 * forecasts["timestamp"].nunique())
-    return VersionForecast(manifest, prediction, zoo, digest, history, panel.ignored)
+    history = _last_values(seen.frame, project, steps=7 * forecasts["timestamp"].nunique())
+    return VersionForecast(manifest, prediction, zoo, digest, history, seen.panel.ignored)
 
 
 def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[str, str] | None:

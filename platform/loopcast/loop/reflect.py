@@ -11,12 +11,11 @@ import pandas as pd
 
 from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import BuildRequest, list_builds, list_in_force, open_build
-from loopcast.loop.production import FORECASTS, ZOO_DOCUMENTS
+from loopcast.loop.forces import BuildRequest, list_builds, list_in_force, open_build, read_zoo
+from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
 from loopcast.store.version_records import VersionRecord
-from loopcast.zoo.document import zoo_from_document
 from loopcast.zoo.zoo import Zoo
 
 DECISIONS = "decisions"
@@ -106,7 +105,7 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
     since = _versions_since_build(project, newest.version)
     if in_force is None:
         return Evidence(has_zoo=False, versions_since_build=since)
-    zoo = zoo_from_document(project.store.outputs.read_document(ZOO_DOCUMENTS, in_force.digest))
+    zoo = read_zoo(project, in_force.digest)
     cells = read_cells(project, until=newest.version)
     trailing = compare_with_promise(cells, zoo.promise, make_policy(project), since=in_force.from_version)
     return Evidence(

@@ -48,6 +48,21 @@ def last_present(values: FloatArray) -> IntArray:
     return np.asarray(positions.max(axis=1, initial=-1), dtype=np.int64)
 
 
+def first_present(values: FloatArray) -> IntArray:
+    """Return the position of each series' first present value; the number of positions where there is none.
+
+    Args:
+        values: shape (series, time), NaN = missing.
+
+    Examples:
+        >>> first_present(np.array([[np.nan, 1.0], [np.nan, np.nan]])).tolist()
+        [1, 2]
+    """
+    length = values.shape[1]
+    positions = np.where(np.isfinite(values), np.arange(length), length)
+    return np.asarray(positions.min(axis=1, initial=length), dtype=np.int64)
+
+
 def as_floats(values: FloatArray) -> list[object]:
     """Return nested lists of floats for JSON, None for NaN; bit-exact both ways."""
     cells = values.astype(object)

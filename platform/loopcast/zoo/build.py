@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from loopcast.dataops.frequency import seasonal_periods
-from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.arrays import FloatArray, IntArray, first_present, last_present
 from loopcast.zoo.intervals import learn_intervals
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.rolling import Failure, Rolling, find_situations, fit_members, roll, training_panel
 from loopcast.zoo.spec import ZooSpec, bin_width
 from loopcast.zoo.weights import combine, learn_weights
-from loopcast.zoo.zoo import BinPromise, Block, SeriesKey, Zoo
+from loopcast.zoo.zoo import Availability, BinPromise, Block, SeriesKey, Zoo
 
 
 def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None = None) -> Zoo:
@@ -41,6 +41,7 @@ def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None 
         failures.extend(failed)
         first_index += part.situation.steps
     last = int(learned.last.max())
+    depths = deepest_offsets(blocks)
     present = np.flatnonzero(np.isfinite(learned.y).any(axis=0))
     return Zoo(
         spec=spec,
@@ -54,7 +55,8 @@ def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None 
         training_end=learned.local[last].isoformat(),
         training_length=last - int(present[0]) + 1,
         importances=share_importances(blocks),
-        minimal_history=deepest_offsets(blocks),
+        minimal_history=depths,
+        availability=tuple(find_availability(learned, depth, blocks) for depth in depths),
         failures=tuple(dict.fromkeys(failures)),
     )
 
@@ -177,3 +179,22 @@ def deepest_offsets(blocks: Sequence[Block]) -> tuple[Offset, ...]:
         known = found.get(offset.variable, offset)
         found[offset.variable] = Offset(offset.variable, min(known.first, offset.first), max(known.last, offset.last))
     return tuple(found.values())
+
+
+def find_availability(panel: Panel, depth: Offset, blocks: Sequence[Block]) -> Availability:
+    """Return what there is of a variable in the panel that a zoo learns from.
+
+    Args:
+        panel: the panel.
+        depth: names the variable; positive steps are known ahead.
+        blocks: give the steps that each series' forecasts reach.
+    """
+    values = panel.y if depth.variable == panel.spec.target else panel.x[depth.variable]
+    first = first_present(values)
+    ahead = np.maximum(last_present(values) - panel.last, 0)
+    steps = np.ones(len(values), dtype=np.int64)
+    for block in blocks:
+        steps[block.series] = block.situation.steps
+    whole = (ahead >= steps) & (depth.last > 0)
+    times = [panel.local[p].isoformat() if p < len(panel.local) else None for p in first]
+    return Availability(depth.variable, tuple(times), tuple(int(n) for n in np.where(whole, ahead, 0)))

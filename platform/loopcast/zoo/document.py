@@ -15,7 +15,7 @@ from loopcast.zoo.members.base import Offset, Situation
 from loopcast.zoo.members.registry import member_from_document, member_to_document
 from loopcast.zoo.rolling import Failure
 from loopcast.zoo.spec import ZooSpec
-from loopcast.zoo.zoo import BinPromise, Block, Zoo
+from loopcast.zoo.zoo import Availability, BinPromise, Block, Zoo
 
 FORMAT = "loopcast-zoo/1"
 Json = dict[str, Any]
@@ -36,6 +36,7 @@ def zoo_to_document(zoo: Zoo) -> Json:
         "promise": [asdict(row) for row in zoo.promise],
         "importances": dict(zoo.importances),
         "minimal_history": [asdict(offset) for offset in zoo.minimal_history],
+        "availability": [asdict(item) for item in zoo.availability],
         "failures": [asdict(failure) for failure in zoo.failures],
         "blocks": [block_to_document(block) for block in zoo.blocks],
     }
@@ -77,8 +78,14 @@ def zoo_from_document(document: Json) -> Zoo:
         training_length=document["training_length"],
         importances=dict(document["importances"]),
         minimal_history=tuple(Offset(**offset) for offset in document["minimal_history"]),
+        # Zoos built before availability was written down demand nothing: they stay usable until the next build.
+        availability=tuple(_to_availability(item) for item in document.get("availability", ())),
         failures=tuple(Failure(**failure) for failure in document["failures"]),
     )
+
+
+def _to_availability(item: Json) -> Availability:
+    return Availability(variable=item["variable"], first=tuple(item["first"]), ahead=tuple(item["ahead"]))
 
 
 def block_from_document(document: Json) -> Block:

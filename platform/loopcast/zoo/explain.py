@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.choice import find_rows, find_series
 from loopcast.zoo.members.base import Term
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.predict import Rows, forecast_rows
-from loopcast.zoo.steps import Steps, align_series, find_rows, find_series, predict_steps
+from loopcast.zoo.steps import Steps, align_series, predict_steps
 from loopcast.zoo.zoo import Zoo
 
 ROUNDING = 1e-9

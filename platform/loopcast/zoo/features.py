@@ -51,10 +51,10 @@ class Recipe:
 
     def offsets(self) -> tuple[Offset, ...]:
         """Return the values that the features look at, relative to the origin."""
-        depth = PROFILE_DEPTH * self.long + max(self.long, LEVEL_PERIODS * self.short)
+        depth = PROFILE_DEPTH * self.long + max(self.long, LEVEL_PERIODS * self.short) - 1
         target = Offset(self.target, -depth, 0)
-        ahead = [Offset(name, -self.long, self.steps) for name in self.known_ahead]
-        lagged = [Offset(name, lead - self.short, lead) for name, lead in self.lagged]
+        ahead = [Offset(name, 1 - self.long, self.steps) for name in self.known_ahead]
+        lagged = [Offset(name, lead + 1 - self.short, lead) for name, lead in self.lagged]
         return (target, *ahead, *lagged)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from loopcast.dataops.frequency import is_sub_daily, local_time, regular_grid, step_ns
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
-from loopcast.zoo.arrays import FloatArray, IntArray, last_present
+from loopcast.zoo.arrays import FloatArray, IntArray, TimeArray, last_present
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,11 @@ class Panel:
             return np.zeros(positions.shape, dtype=np.int64)
         minutes = (self.local.hour * 60 + self.local.minute).to_numpy(dtype=np.int64)
         return np.where(positions >= 0, minutes[np.clip(positions, 0, None)], -1)
+
+    def times(self, positions: IntArray) -> TimeArray:
+        """Return the local times at positions; NaT before the start."""
+        times = self.local.to_numpy()[np.clip(positions, 0, None)]
+        return np.where(positions >= 0, times, np.datetime64("NaT"))
 
     def select(self, series: IntArray) -> "Panel":
         """Return the panel of some series, in the order asked for."""

@@ -11,9 +11,10 @@ import pandas as pd
 from loopcast.dataops.frequency import regular_grid
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.build import bin_name
+from loopcast.zoo.choice import day_steps
 from loopcast.zoo.panel import Panel, local_starts, stored_timestamps
 from loopcast.zoo.spec import bin_width
-from loopcast.zoo.steps import Steps, day_steps, predict_steps
+from loopcast.zoo.steps import Steps, predict_steps
 from loopcast.zoo.zoo import Zoo
 
 

@@ -9,13 +9,12 @@ import numpy as np
 
 from loopcast.errors import CallerError
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
-from loopcast.zoo.build import series_keys
+from loopcast.zoo.choice import NO_MODEL, count_steps, day_steps, find_rows, find_series
 from loopcast.zoo.fill import fill_seasonal
+from loopcast.zoo.minimal import crop_panel, describe_history, find_panel_reach, require_history
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.weights import combine, effective_weights
 from loopcast.zoo.zoo import Block, Zoo
-
-NO_MODEL = 1 << 30  # a lead that no origin can have
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,36 +58,16 @@ def predict_steps(zoo: Zoo, panel: Panel) -> Steps:
         raise CallerError(
             f"found a panel of {found}; expected {zoo.target} at {zoo.frequency}, as the zoo was built for"
         )
-    origins = panel.last
+    origins, series = panel.last, find_series(zoo, panel)
     n_steps = count_steps(zoo, panel, origins)
-    panel = panel.extend(max(0, int(origins.max()) + 2 * n_steps + 1 + day_steps(zoo) - len(panel.local)))
-    series = find_series(zoo, panel)
-    out = start_steps(zoo, panel, origins, n_steps)
-    chosen, lead = choose_blocks(zoo, out, series)
-    out = replace(out, block=chosen, lead=lead)
+    reach, chosen, lead = find_panel_reach(zoo, panel)
+    require_history(panel, origins, reach)
+    notes = describe_history(panel, origins, reach)
+    panel, origins = crop_panel(panel, origins, reach, after=2 * n_steps + 1 + day_steps(zoo))
+    out = replace(start_steps(zoo, panel, origins, n_steps), block=chosen, lead=lead, notes=notes)
     for number in range(len(zoo.blocks)):
         fill_block(out, number, zoo, series)
-    unmet = describe_unmet(panel, origins, series, out.lead)
-    return replace(out, unmet=unmet, notes=describe_history(zoo, panel, origins))
-
-
-def find_series(zoo: Zoo, panel: Panel) -> IntArray:
-    """Return each series' number in the zoo's list; -1 for an unknown one."""
-    numbers = {key: number for number, key in enumerate(zoo.series)}
-    return np.array([numbers.get(key, -1) for key in series_keys(panel)], dtype=np.int64)
-
-
-def day_steps(zoo: Zoo) -> int:
-    """Return the number of steps between two origins of a situation."""
-    return max(block.situation.stride for block in zoo.blocks)
-
-
-def count_steps(zoo: Zoo, panel: Panel, origins: IntArray) -> int:
-    """Return the most wall-clock steps that any series' horizon holds."""
-    known = np.unique(origins[origins >= 0])
-    _, first = np.unique(panel.time_of_day(known), return_index=True)
-    counts = [zoo.spec.horizon.count_steps(panel.local[int(p)], zoo.frequency) for p in known[first]]
-    return max([1, *counts])
+    return replace(out, unmet=describe_unmet(panel, origins, series, lead))
 
 
 def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Steps:
@@ -124,39 +103,6 @@ def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Step
         lead=np.full(n_series, NO_MODEL, dtype=np.int64),
         block=np.full(n_series, -1, dtype=np.int64),
     )
-
-
-def choose_blocks(zoo: Zoo, out: Steps, series: IntArray) -> tuple[IntArray, IntArray]:
-    """Return for each series the block whose models reach most steps, and from how many steps later they are asked.
-
-    Args:
-        zoo: its blocks.
-        out: gives origins and steps.
-        series: numbers of the series in the zoo's list.
-
-    Returns:
-        Block numbers (-1: none) and leads (NO_MODEL where none), each of shape (S,).
-    """
-    n_steps = out.forecast.shape[1]
-    options = []
-    for number, block in enumerate(zoo.blocks):
-        here = (find_rows(block, series) >= 0) & (out.origins >= 0)
-        for lead in block_leads(block, out.panel, out.origins):
-            beyond = np.maximum(0, n_steps - lead - block.situation.steps)
-            cost = np.where(here, np.maximum(lead, 0) + beyond + np.abs(lead) / 1e4, np.inf)
-            options.append((np.full(len(series), number), lead, cost))
-    numbers, leads, costs = (np.stack(part) for part in zip(*options, strict=True))
-    best = (costs.argmin(axis=0), np.arange(len(series)))
-    found = np.isfinite(costs[best]) & (costs[best] < n_steps)
-    return np.where(found, numbers[best], -1), np.where(found, leads[best], NO_MODEL)
-
-
-def block_leads(block: Block, panel: Panel, origins: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the steps from each origin to the next, and (at most 0) to the previous, time of day of a block."""
-    stride = block.situation.stride
-    minutes = (block.situation.time_of_day - panel.time_of_day(origins)) % 1440
-    later = np.round(minutes * stride / 1440).astype(np.int64)
-    return later, np.where(later > 0, later - stride, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,12 +156,6 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
         out.weights[(*target, column)] = share[(*source, index)]
 
 
-def find_rows(block: Block, series: IntArray) -> IntArray:
-    """Return each series' row in a block, by its number in the zoo; -1 where it is not there."""
-    place = {int(number): row for row, number in enumerate(block.series)}
-    return np.array([place.get(int(number), -1) for number in series], dtype=np.int64)
-
-
 def align_series(out: Steps, chosen: IntArray, rows: IntArray, lead: IntArray, n_series: int) -> tuple[Panel, IntArray]:
     """Return the panel and origins in the order of a block's series; a series that is not there has no values."""
     order = np.full(n_series, int(chosen[0]), dtype=np.int64)
@@ -244,19 +184,4 @@ def describe_unmet(panel: Panel, origins: IntArray, series: IntArray, lead: IntA
         moment = f"{minutes // 60:02d}:{minutes % 60:02d}"
         asked = f"{abs(steps)} steps {'later' if steps > 0 else 'earlier'}"
         said.append(f"no models for origins at {moment}: asked {asked}, seasonal naive where they do not reach")
-    return tuple(said)
-
-
-def describe_history(zoo: Zoo, panel: Panel, origins: IntArray) -> tuple[str, ...]:
-    """Return one sentence for each variable whose history is shorter than the zoo looks back."""
-    said = []
-    for offset in zoo.minimal_history:
-        values = panel.y if offset.variable == zoo.target else panel.x.get(offset.variable)
-        if values is None:
-            said.append(f"{offset.variable} is not there: its terms count as usual")
-            continue
-        first = np.isfinite(values).argmax(axis=1)
-        short = (origins >= 0) & ((origins + offset.first < first) | ~np.isfinite(values).any(axis=1))
-        if short.any():
-            said.append(f"{int(short.sum())} series with less than {-offset.first} steps of {offset.variable}")
     return tuple(said)

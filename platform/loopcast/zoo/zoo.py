@@ -56,6 +56,21 @@ class Block:
     first_index: int
 
 
+@dataclass(frozen=True)
+class Availability:
+    """What there was of a variable when a zoo was built, per series in the zoo's order: more is never demanded.
+
+    Args:
+        variable: column name.
+        first: local time of the first value, ISO 8601; None where there was none.
+        ahead: steps after the last target up to which a predictor was known; 0 where that was not the whole horizon.
+    """
+
+    variable: str
+    first: tuple[str | None, ...]
+    ahead: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Zoo:
     """All models built from one dataset version.
@@ -73,6 +88,7 @@ class Zoo:
         training_length: steps between them, both included.
         importances: share of each variable in percent, summing to 100; the empty name is the calendar.
         minimal_history: deepest and newest step each variable is needed at, relative to the origin.
+        availability: what there was of these variables at the build.
         failures: members that were left out.
     """
 
@@ -88,6 +104,7 @@ class Zoo:
     training_length: int
     importances: Mapping[str, float]
     minimal_history: tuple[Offset, ...]
+    availability: tuple[Availability, ...]
     failures: tuple[Failure, ...]
 
     @property

@@ -56,6 +56,8 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
             return
         for variable, reason in made.ignored.items():
             context.log.info(f"Predictor {variable} is left out: {reason}.")
+        for note in (*made.prediction.situations_unmet, *made.prediction.notes):
+            context.log.info(f"{note}.")
         yield _describe_forecast(stage, made)
 
     return forecast

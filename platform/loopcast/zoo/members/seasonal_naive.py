@@ -12,6 +12,8 @@ from loopcast.zoo.fill import fill_seasonal
 from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
 from loopcast.zoo.panel import Panel
 
+GAP_PERIODS = 4  # so many periods are looked back where newer ones have a gap
+
 
 class SeasonalNaive(Member):
     """The value one seasonal period earlier; `parameters`: `period` in steps."""
@@ -54,8 +56,8 @@ class FittedSeasonalNaive(FittedMember):
         return Contributions(terms=(term,), addends=self.predict(panel, origins)[..., None])
 
     def offsets(self) -> tuple[Offset, ...]:
-        """Return the last period."""
-        return (Offset(self.target, 1 - self.period, 0),)
+        """Return the last periods: one, and those before it for its gaps."""
+        return (Offset(self.target, 1 - GAP_PERIODS * self.period, 0),)
 
     def importances(self) -> Mapping[str, float]:
         """Return the target alone."""

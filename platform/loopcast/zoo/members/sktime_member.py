@@ -124,8 +124,8 @@ class FittedSktime(FittedMember):
         return Contributions(terms=(term,), addends=self.predict(panel, origins)[..., None])
 
     def offsets(self) -> tuple[Offset, ...]:
-        """Return the values it is fitted on."""
-        return (Offset(self.target, 1 - self.training_length, 0),)
+        """Return the values it is fitted on, and a period before them for gaps at their start."""
+        return (Offset(self.target, 1 - self.training_length - self.period, 0),)
 
     def importances(self) -> Mapping[str, float]:
         """Return the target alone."""

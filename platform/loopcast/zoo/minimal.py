@@ -1,0 +1,321 @@
+"""The minimal history of a zoo: which values of which variable a forecast looks at, and what it cannot do without.
+
+`predict` crops every panel to that window first, so a forecast from the window alone is the forecast from the whole
+history, to the last bit. Reading the window from a store does not belong here.
+
+What happens when somebody removes a row from the minimal history:
+
+- The oldest row of a variable: refused by name. An older value may stand in its place, because then the history is
+  long enough and merely has a gap; and a series never owes more than it had when the zoo was built.
+- A row in the middle: a missing value, imputed as the use case says or treated as the zoo treats missing ones; noted.
+- The newest row: the data end a step earlier, so the origin and the window move a step back, and the oldest row is
+  the one that lacks.
+- A row of the horizon, for a predictor known ahead: refused by name where the zoo was built with the whole horizon
+  known; else its terms count as usual, as they did at the build.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+
+from loopcast.dataops.frequency import count_periods, regular_grid, shift_time
+from loopcast.errors import HistoryError
+from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, TimeArray, first_present, last_present
+from loopcast.zoo.choice import NO_MODEL, choose_blocks, count_steps, find_series
+from loopcast.zoo.panel import Panel, marks_shift
+from loopcast.zoo.zoo import Availability, Zoo
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Reach:
+    """What is looked at of one variable, in steps relative to each series' origin.
+
+    Args:
+        variable: column name.
+        first: oldest step, shape (S,).
+        last: newest step, shape (S,).
+        owed: whether a value must stand at the oldest step or before it, shape (S,).
+        ahead: steps 1 .. ahead must all be there, shape (S,).
+    """
+
+    variable: str
+    first: IntArray
+    last: IntArray
+    owed: BoolArray
+    ahead: IntArray
+
+
+@dataclass(frozen=True)
+class Window:
+    """The minimal history of one variable.
+
+    Args:
+        variable: column name.
+        first: local time of the oldest period looked at.
+        last: local time of the newest one; after the origin where values are known ahead.
+        rows: periods per series, both ends included.
+        refused_without: newest period without which no forecast is made; None where only the oldest one is owed.
+    """
+
+    variable: str
+    first: pd.Timestamp
+    last: pd.Timestamp
+    rows: int
+    refused_without: pd.Timestamp | None
+
+
+@dataclass(frozen=True)
+class Lack:
+    """A variable's values that a series owes and does not have.
+
+    Args:
+        variable: column name.
+        series: number of the series in the panel.
+        first: local time of the oldest one that lacks.
+        last: local time of the newest one.
+        is_old: whether they lack at the old end, so that reading further back may find an earlier value.
+    """
+
+    variable: str
+    series: int
+    first: pd.Timestamp
+    last: pd.Timestamp
+    is_old: bool
+
+
+def find_reach(zoo: Zoo, series: IntArray, origins: TimeArray, *, lead: IntArray, n_steps: int) -> tuple[Reach, ...]:
+    """Return what a zoo looks at from some origins.
+
+    Args:
+        zoo: the zoo in force.
+        series: numbers of the series in the zoo's list, -1 for an unknown one, shape (S,).
+        origins: local times of their last targets, NaT where there is none, shape (S,).
+        lead: steps from each origin to the one that the models are asked from, shape (S,).
+        n_steps: steps of the horizon.
+    """
+    known = {item.variable: item for item in zoo.availability}
+    found = []
+    for offset in zoo.minimal_history:
+        age, ahead = _at_build(known.get(offset.variable), series, origins, zoo.frequency)
+        first = np.maximum(offset.first + np.minimum(lead, 0), -np.where(age < 0, NO_MODEL, age))
+        last = np.full(len(series), n_steps) if offset.last > 0 else offset.last + np.maximum(lead, 0)
+        found.append(
+            Reach(
+                variable=offset.variable,
+                first=np.minimum(first, last),
+                last=last,
+                owed=(age >= 0) & ~np.isnat(origins),
+                ahead=np.where(np.isnat(origins), 0, np.minimum(ahead, n_steps)),
+            )
+        )
+    return tuple(found)
+
+
+def _at_build(
+    known: Availability | None, series: IntArray, origins: TimeArray, frequency: str
+) -> tuple[IntArray, IntArray]:
+    """Return the steps from a variable's first value at the build to the origins (-1: none), and the steps ahead."""
+    age, ahead = np.full(len(series), -1, dtype=np.int64), np.zeros(len(series), dtype=np.int64)
+    for row in np.flatnonzero((series >= 0) & ~np.isnat(origins)) if known else ():
+        first = known.first[series[row]] if known else None
+        ahead[row] = known.ahead[series[row]] if known else 0
+        if first is not None:
+            age[row] = count_periods(pd.Timestamp(first), pd.Timestamp(origins[row]), frequency)
+    return age, ahead
+
+
+def required_window(zoo: Zoo, origin: pd.Timestamp) -> tuple[Window, ...]:
+    """Return the minimal history for a forecast of all series of a zoo, from the zoo alone.
+
+    Args:
+        zoo: the zoo in force.
+        origin: local time of the last target: the start of its period.
+
+    Returns:
+        One window per variable, wide enough for every series.
+    """
+    series = np.arange(len(zoo.series), dtype=np.int64)
+    n_steps = max(1, zoo.spec.horizon.count_steps(origin, zoo.frequency))
+    minute = (origin.hour * 60 + origin.minute) if any(b.situation.stride > 1 for b in zoo.blocks) else 0
+    everyone = np.ones(len(series), dtype=bool)
+    _, lead = choose_blocks(zoo, np.full(len(series), minute), series, n_steps, known=everyone)
+    origins = np.full(len(series), origin.to_datetime64())
+    reach = find_reach(zoo, series, origins, lead=np.where(lead == NO_MODEL, 0, lead), n_steps=n_steps)
+    return tuple(
+        Window(
+            variable=part.variable,
+            first=shift_time(origin, zoo.frequency, int(part.first.min())),
+            last=shift_time(origin, zoo.frequency, int(part.last.max())),
+            rows=int((part.last - part.first).max()) + 1,
+            refused_without=shift_time(origin, zoo.frequency, int(part.ahead.max())) if part.ahead.any() else None,
+        )
+        for part in reach
+    )
+
+
+def find_lacking(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> Iterator[Lack]:
+    """Yield what the series of a panel owe and do not have, variable by variable.
+
+    Args:
+        panel: any stretch of the history; a value before the window shows that the history is long enough.
+        origins: positions of the last targets, shape (S,).
+        reach: what is looked at.
+    """
+    for part in reach:
+        values = _values_of(panel, part.variable)
+        oldest = first_present(values)
+        edge = origins + part.first
+        for row in np.flatnonzero(part.owed & (oldest > edge)):
+            newest = min(int(oldest[row]) - 1, int(origins[row] + part.last[row]))
+            yield _lack(panel, part.variable, int(row), int(edge[row]), max(newest, int(edge[row])), is_old=True)
+        for row in np.flatnonzero(part.ahead > 0):
+            steps = origins[row] + np.arange(1, part.ahead[row] + 1)
+            inside = steps[steps < values.shape[1]]
+            there = inside[np.isfinite(values[row, inside])]
+            missing = np.setdiff1d(steps, there)
+            if len(missing):
+                yield _lack(panel, part.variable, int(row), int(missing[0]), int(missing[-1]), is_old=False)
+
+
+def _lack(panel: Panel, variable: str, series: int, first: int, last: int, *, is_old: bool) -> Lack:
+    return Lack(variable, series, _time_at(panel, first), _time_at(panel, last), is_old)
+
+
+def _values_of(panel: Panel, variable: str) -> FloatArray:
+    """Return a variable's values, shape (S, T); all missing where the panel does not have it."""
+    if variable == panel.spec.target:
+        return panel.y
+    return panel.x.get(variable, np.full(panel.y.shape, np.nan))
+
+
+def require_history(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> None:
+    """Raise where a series owes values that are not there.
+
+    Raises:
+        HistoryError: names the variables and the timestamps as the user writes them, a few of them.
+    """
+    lacking = list(find_lacking(panel, origins, reach))
+    if not lacking:
+        return
+    shift = marks_shift(panel.spec)
+    said = [_describe_lack(lack, panel, shift) for lack in lacking[:SHOWN]]
+    more = f" and {len(lacking) - SHOWN} more" if len(lacking) > SHOWN else ""
+    raise HistoryError(
+        f"the zoo lacks history: found no value of {'; '.join(said)}{more}. Send these rows in an update "
+        "(`loopcast minimal` lists all that is needed), or build a zoo on the history there is"
+    )
+
+
+def _describe_lack(lack: Lack, panel: Panel, shift: pd.Timedelta) -> str:
+    times = str(lack.first + shift) if lack.first == lack.last else f"{lack.first + shift} .. {lack.last + shift}"
+    key = ", ".join(str(value) for value in panel.keys.iloc[lack.series]) if len(panel.keys.columns) else ""
+    return f"{lack.variable} {'up to' if lack.is_old else 'at'} {times}" + (f" for {key}" if key else "")
+
+
+def describe_history(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> tuple[str, ...]:
+    """Return one sentence for each variable with values missing inside of its window."""
+    said = []
+    for part in reach:
+        values, time = _values_of(panel, part.variable), np.arange(panel.y.shape[1])
+        start = np.maximum(origins + part.first, first_present(values))
+        stop = (origins + part.last)[:, None]
+        inside = (origins >= 0)[:, None] & (time >= start[:, None]) & (time <= stop)
+        beyond = np.maximum((origins + part.last)[origins >= 0] - (panel.y.shape[1] - 1), 0).sum()
+        missing = int((inside & ~np.isfinite(values)).sum()) + int(beyond)
+        if missing:
+            total = int(inside.sum()) + int(beyond)
+            said.append(f"{part.variable}: {missing} of {total} values are missing; they count as usual ones")
+    return tuple(said)
+
+
+def count_missing_steps(zoo: Zoo, panel: Panel, *, n_series: int) -> int:
+    """Return how many steps before a stretch of the history must be looked at as well; 0: it tells all there is.
+
+    Args:
+        zoo: the zoo in force.
+        panel: the newest rows.
+        n_series: series of the whole dataset.
+    """
+    origins, (reach, _, _) = panel.last, find_panel_reach(zoo, panel)
+    known = origins >= 0
+    short = max((int(-(origins + part.first)[known].min(initial=0)) for part in reach), default=0)
+    if known.sum() < n_series or (not short and any(lack.is_old for lack in find_lacking(panel, origins, reach))):
+        return 3 * len(panel.local)  # an unknown number: the stretch grows fast
+    return max(0, short)
+
+
+def needed_windows(zoo: Zoo, panel: Panel) -> tuple[Window, ...]:
+    """Return the minimal history of all series of a panel, from their own origins.
+
+    Where the oldest value of a window is missing, the window begins with the one before it: so its rows, taken alone,
+    are enough as well.
+    """
+    origins, (reach, _, _) = panel.last, find_panel_reach(zoo, panel)
+    known = origins >= 0
+    found = []
+    for part in reach if known.any() else ():
+        edge, values = origins + part.first, _values_of(panel, part.variable)
+        before = last_present(np.where(np.arange(values.shape[1]) <= edge[:, None], values, np.nan))
+        first = np.where(part.owed & (before >= 0), before, edge)
+        newest = (origins + part.ahead)[part.ahead > 0]
+        found.append(
+            Window(
+                variable=part.variable,
+                first=_time_at(panel, int(first[known].min())),
+                last=_time_at(panel, int((origins + part.last)[known].max())),
+                rows=int((origins + part.last - first)[known].max()) + 1,
+                refused_without=_time_at(panel, int(newest.max())) if len(newest) else None,
+            )
+        )
+    return tuple(found)
+
+
+def _time_at(panel: Panel, position: int) -> pd.Timestamp:
+    return shift_time(panel.local[0], panel.spec.frequency, position)
+
+
+def find_panel_reach(zoo: Zoo, panel: Panel) -> tuple[tuple[Reach, ...], IntArray, IntArray]:
+    """Return what a zoo looks at of a panel from its origins, and which blocks are asked with which leads."""
+    origins, series = panel.last, find_series(zoo, panel)
+    n_steps = count_steps(zoo, panel, origins)
+    chosen, lead = choose_blocks(zoo, panel.time_of_day(origins), series, n_steps, known=origins >= 0)
+    asked = np.where(lead == NO_MODEL, 0, lead)
+    return find_reach(zoo, series, panel.times(origins), lead=asked, n_steps=n_steps), chosen, lead
+
+
+def crop_panel(panel: Panel, origins: IntArray, reach: Sequence[Reach], *, after: int) -> tuple[Panel, IntArray]:
+    """Return the panel with nothing but what is looked at, on a grid that follows from the origins alone, and these.
+
+    Args:
+        panel: any stretch of the history that holds the window.
+        origins: positions of the last targets, shape (S,); -1 where there is none.
+        reach: what is looked at.
+        after: steps that the grid goes on after the newest origin.
+    """
+    known = origins >= 0
+    deepest = np.min([part.first for part in reach], axis=0)
+    start = int((origins + deepest)[known].min()) if known.any() else 0
+    stop = int(origins.max()) + after
+    spans = {part.variable: (origins + part.first, origins + part.last) for part in reach}
+    x = {
+        name: _regrid(_values_of(panel, name), spans[name], start, stop) for name in spans if name != panel.spec.target
+    }
+    y = _regrid(panel.y, spans[panel.spec.target], start, stop)
+    first = shift_time(panel.local[0], panel.spec.frequency, start)
+    grid = regular_grid(first, panel.spec.frequency, periods=stop - start)
+    return replace(panel, local=grid, y=y, x=MappingProxyType(x)), np.where(known, origins - start, -1)
+
+
+def _regrid(values: FloatArray, span: tuple[IntArray, IntArray], start: int, stop: int) -> FloatArray:
+    """Return the values at positions from start up to, but without, stop; those outside of a series' span missing."""
+    out = np.full((len(values), stop - start), np.nan)
+    low, high = max(start, 0), min(stop, values.shape[1])
+    time = np.arange(low, high)
+    inside = (time >= span[0][:, None]) & (time <= span[1][:, None])
+    out[:, low - start : high - start] = np.where(inside, values[:, low:high], np.nan)
+    return out

@@ -1,0 +1,120 @@
+"""Minimal updates: a store with nothing but the minimal history forecasts what the whole one does."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from loopcast.errors import HistoryError, NotFoundError
+from loopcast.loop.forces import ZOO_DOCUMENTS, list_in_force, put_in_force
+from loopcast.loop.minimal import describe_minimal
+from loopcast.loop.production import FORECASTS, VersionForecast, forecast_version
+from loopcast.loop.project import Project
+from loopcast.loop.slices import read_window
+from loopcast.zoo.document import zoo_from_document
+from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, send, take_turn
+
+
+def import_zoo(source: Project, target: Project) -> None:
+    """Put the newest zoo of one use case in force in another, as its document."""
+    entry = list_in_force(source)[-1]
+    digest = target.store.outputs.write_document(
+        ZOO_DOCUMENTS, source.store.outputs.read_document(ZOO_DOCUMENTS, entry.digest)
+    )
+    put_in_force(target, entry.zoo, digest=digest, from_version="v00000001", now=NOW)
+
+
+def forecast_new(project: Project, rows: pd.DataFrame) -> VersionForecast:
+    version = send(project, rows)
+    assert project.store.versions.settle(version, now=NOW).status == "accepted"
+    made = forecast_version(project, version, now=NOW)
+    assert made is not None
+    return made
+
+
+def only(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
+    """Return the rows and values of the newest version that `loopcast minimal` names."""
+    spec, out = project.store.spec, frame.copy()
+    for row in describe_minimal(project):
+        inside = out[spec.timestamp].between(row["from"], row["to"])
+        out[row["variable"]] = out[row["variable"]].where(inside)
+    return out.dropna(subset=list(spec.variable_names), how="all")
+
+
+@pytest.fixture(scope="module")
+def long(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Eighteen weeks and two days, with the promotions of the next day."""
+    project = make_project(tmp_path_factory.mktemp("long"))
+    take_turn(project, with_next_day("2024-01-01", 126))
+    take_turn(project, with_next_day("2024-05-06", 1))
+    take_turn(project, with_next_day("2024-05-07", 1))
+    return project
+
+
+def with_next_day(start: str, days: int) -> pd.DataFrame:
+    rows = make_counts(start, days + 1)
+    rows.loc[rows.index[-24:], "count"] = float("nan")
+    return rows
+
+
+def test_the_minimal_history_gives_the_same_digest_in_another_store_and_one_row_less_is_refused(
+    long: Project, tmp_path: Path
+) -> None:
+    whole = long.store.versions.read("v00000003")
+    minimal = only(whole, long)
+    assert len(minimal) == 13 * 168 + 24
+    other = make_project(tmp_path / "other")
+    import_zoo(long, other)
+    made, known = forecast_new(other, minimal), long.store.outputs.manifest(FORECASTS, "v00000003")
+    assert known is not None
+    assert made.manifest.digest == known.digest
+    assert made.prediction.notes == ()
+    less = make_project(tmp_path / "less")
+    import_zoo(long, less)
+    with pytest.raises(HistoryError, match="count up to 2024-02-07 00:00:00"):
+        forecast_new(less, minimal.iloc[1:])
+    assert less.store.outputs.partitions(FORECASTS) == []
+
+
+def test_the_horizon_of_a_predictor_known_ahead_is_owed_where_the_zoo_was_built_with_it(
+    long: Project, tmp_path: Path
+) -> None:
+    other = make_project(tmp_path / "other")
+    import_zoo(long, other)
+    minimal = only(long.store.versions.read("v00000003"), long)
+    with pytest.raises(HistoryError, match="promotion at 2024-05-08 23:00:00"):
+        forecast_new(other, minimal.iloc[:-1])
+
+
+def test_a_forecast_reads_the_window_and_no_row_before_it(long: Project) -> None:
+    record = long.store.versions.record("v00000003")
+    entry = list_in_force(long)[-1]
+    zoo = zoo_from_document(long.store.outputs.read_document(ZOO_DOCUMENTS, entry.digest))
+    seen = read_window(long, record, zoo)
+    assert record.rows == (126 + 3) * 24
+    assert len(seen.frame) == 13 * 168 + 24
+    assert seen.frame["at"].iloc[0] == pd.Timestamp(describe_minimal(long)[0]["from"])
+
+
+def test_a_use_case_without_a_zoo_has_no_minimal_history(empty: Project, long: Project) -> None:
+    with pytest.raises(NotFoundError, match="in force"):
+        describe_minimal(empty)
+    with pytest.raises(NotFoundError, match="z0009"):
+        describe_minimal(long, "z0009")
+
+
+def test_a_series_that_ended_long_ago_is_read_back_to_and_a_new_one_owes_nothing(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "home", yaml=PANEL_YAML, name="shops")
+    sales = make_sales("2024-01-01", 300)
+    ended = (sales["region"] == "south") & (sales["day"] >= "2024-08-01")
+    take_turn(project, sales[~ended])
+    later = make_sales("2024-10-27", 2)
+    new = later[later["region"] == "south"].assign(region="west")
+    made = forecast_new(project, pd.concat([later[later["region"] == "north"], new]))
+    assert made.prediction.forecasts.groupby("region").size().to_dict() == {"north": 14, "south": 7, "west": 7}
+    assert "1 series unknown" in made.prediction.situations_unmet[0]
+    twin = make_project(tmp_path / "twin", yaml=PANEL_YAML, name="shops")
+    import_zoo(project, twin)
+    rows = only(project.store.versions.read("v00000002"), project)
+    assert len(rows) < 0.9 * project.store.versions.record("v00000002").rows
+    assert forecast_new(twin, rows).manifest.digest == made.manifest.digest
