@@ -39,6 +39,32 @@ DESCRIPTIONS = {
     "coverage_pct": "share of actuals inside the interval, percent",
     "variable": "variable of the use case; (calendar) for calendar features",
     "importance_pct": "share of the variable in the forecasts, percent",
+    "series": "series keys; (all) for all series together",
+    "kind": "number or category",
+    "first": "first timestamp with a value",
+    "last": "last timestamp with a value",
+    "minimum": "smallest value",
+    "maximum": "largest value",
+    "mean": "mean of the values",
+    "std": "standard deviation of the values",
+    "q05": "5 percent of the values are below",
+    "q25": "25 percent of the values are below",
+    "q50": "median",
+    "q75": "75 percent of the values are below",
+    "q95": "95 percent of the values are below",
+    "missing_pct": "missing values between first and last, percent",
+    "gaps": "number of gaps between first and last",
+    "longest_gap": "longest gap, in sampling periods",
+    "zeros_pct": "values that are zero, percent",
+    "longest_run": "longest run of one value, in sampling periods",
+    "ends_at": "last value relative to the last target value, in sampling periods; negative: it ends before",
+    "outliers": "values more than 6 robust standard deviations from what was expected one step before",
+    "drift_score": "strongest drift statistic over its limit; above 1 is drift",
+    "note": "why something was not judged",
+    "rule": "chart or statistic that fired",
+    "value": "what it reached",
+    "limit": "what it may reach without a cause",
+    "score": "value over limit",
 }
 FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
 
@@ -168,6 +194,44 @@ def accuracy_schema() -> pa.DataFrameSchema:
         "coverage_pct": pa.Column("float64", pa.Check.in_range(0, 100)),
     }
     return pa.DataFrameSchema(columns, unique=["bin"], strict=True, name="accuracy")
+
+
+def profile_schema() -> pa.DataFrameSchema:
+    """Return the schema of the profile; one row per variable over all series, then one per series."""
+    percent = pa.Check.in_range(0, 100)
+    columns = {
+        "variable": text(),
+        "series": text(),
+        "kind": pa.Column("str", pa.Check.isin(("number", "category"))),
+        "n": count(),
+        "first": pa.Column("datetime64[us]", nullable=True),
+        "last": pa.Column("datetime64[us]", nullable=True),
+        **{name: number(nullable=True) for name in ("minimum", "maximum", "mean", "std")},
+        **{name: number(nullable=True) for name in ("q05", "q25", "q50", "q75", "q95")},
+        "missing_pct": pa.Column("float64", percent),
+        "gaps": count(),
+        "longest_gap": count(),
+        "zeros_pct": pa.Column("float64", percent, nullable=True),
+        "longest_run": count(),
+        "ends_at": number(nullable=True),
+        "outliers": number(nullable=True),
+        "drift_score": number(nullable=True),
+        "note": text(),
+    }
+    return pa.DataFrameSchema(columns, unique=["variable", "series"], strict=True, name="profile")
+
+
+def control_schema() -> pa.DataFrameSchema:
+    """Return the schema of signals: what fired, where, at what value and limit; no rows when all is in control."""
+    columns = {
+        "variable": text(),
+        "rule": text(),
+        "timestamp": moment(),
+        "value": number(),
+        "limit": number(),
+        "score": pa.Column("float64", pa.Check.gt(1)),
+    }
+    return pa.DataFrameSchema(columns, unique=["variable", "rule"], strict=True, name="control")
 
 
 def contribution_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:

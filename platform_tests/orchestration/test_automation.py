@@ -101,7 +101,7 @@ def test_a_dataset_materialized_alone_has_its_own_version_forecast_and_scored_ag
     assert daemon.materialize("dataset", "v00000002")
     asked = daemon.tick()
     assert asked.pop("reflection") == {None}
-    assert asked == {"forecast": {"v00000002"}, "accuracy_report": {"v00000002"}}
+    assert asked == {noun: {"v00000002"} for noun in ("forecast", "accuracy_report", "profile")}
     assert daemon.tick() == {}
 
 

@@ -23,6 +23,7 @@ GRAPH = {
     "forecast": (["dataset", "model_zoo"], "counts_versions", []),
     "accuracy_report": (["dataset", "forecast"], "counts_versions", []),
     "reflection": (["accuracy_report", "dataset"], None, []),
+    "profile": (["dataset"], "counts_versions", ["in_control"]),
 }
 
 
@@ -56,14 +57,14 @@ def test_only_the_feed_is_made_elsewhere(defs: dg.Definitions) -> None:
     nodes = nodes_of(defs)
     assert [noun for noun, node in nodes.items() if not node.is_materializable] == ["source_feed"]
     automated = {noun for noun, node in nodes.items() if node.automation_condition}
-    assert automated == {"experiment", "model_zoo", "forecast", "accuracy_report", "reflection"}
+    assert automated == {"experiment", "model_zoo", "forecast", "accuracy_report", "reflection", "profile"}
     assert {noun for noun, node in nodes.items() if node.freshness_policy} == {"dataset", "forecast"}
 
 
 def test_the_update_s_check_blocks_and_the_gate_does_not(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
-    assert blocking == {"accepted": True, "gate": False}
+    assert blocking == {"accepted": True, "gate": False, "in_control": False}
     assert all(graph.get(key).description and graph.get(key).partitions_def for key in graph.asset_check_keys)
 
 
@@ -85,7 +86,7 @@ def test_the_jobs_and_sensors_are_there_and_run_by_default(defs: dg.Definitions)
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     turn = defs.resolve_job_def("counts_turn")
     nouns = {key.path[-1] for key in turn.asset_layer.selected_asset_keys}
-    assert nouns == {"raw_update", "dataset", "forecast", "accuracy_report", "reflection"}
+    assert nouns == {"raw_update", "dataset", "forecast", "accuracy_report", "reflection", "profile"}
 
 
 def test_the_columns_of_the_feed_are_those_of_the_yaml(defs: dg.Definitions) -> None:

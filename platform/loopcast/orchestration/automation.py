@@ -30,6 +30,12 @@ def accuracy_condition(names: Names) -> Condition:
     return _guarded(changed).with_label("dataset materialized again, checks passed")
 
 
+def profile_condition(names: Names) -> Condition:
+    """Profile a version again when its dataset was materialized by itself."""
+    changed = _changed_outside_turns(names.asset("dataset"), label="dataset materialized on its own")
+    return _guarded(changed).with_label("dataset materialized again, checks passed")
+
+
 def new_key_condition() -> Condition:
     """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate."""
     appeared = WHEN.missing().newly_true().since_last_handled()

@@ -62,6 +62,22 @@ def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(chart, title=title)
 
 
+def draw_control(points: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of a control chart: the values, the limits, and the values beyond them.
+
+    Args:
+        points: columns `timestamp`, `value`, `lower`, `upper`; time order.
+        title: printed above the chart.
+        unit: unit of the values.
+    """
+    base = alt.Chart(points).encode(x=alt.X("timestamp:T", title=None))
+    line = base.mark_line(color=INK, strokeWidth=1).encode(y=alt.Y("value:Q", title=unit))
+    limits = [base.mark_line(color=QUIET, strokeDash=[4, 3]).encode(y=f"{side}:Q") for side in ("lower", "upper")]
+    beyond = alt.Chart(points[(points["value"] > points["upper"]) | (points["value"] < points["lower"])])
+    marks = beyond.mark_point(color=ACCENT, filled=True).encode(x="timestamp:T", y="value:Q")
+    return _render(alt.layer(*limits, line, marks), title=title)
+
+
 def draw_bars(frame: pd.DataFrame, *, label: str, value: str, title: str, unit: str) -> str:
     """Return an SVG of labelled bars, in the order of the rows.
 

@@ -14,6 +14,7 @@ from loopcast.orchestration.assets.dataset import build_dataset
 from loopcast.orchestration.assets.experiment import build_experiment
 from loopcast.orchestration.assets.forecast import build_forecast
 from loopcast.orchestration.assets.model_zoo import build_model_zoo
+from loopcast.orchestration.assets.profile import build_profile
 from loopcast.orchestration.assets.raw_update import build_raw_update
 from loopcast.orchestration.assets.reflection import build_reflection
 from loopcast.orchestration.assets.source_feed import build_source_feed
@@ -33,6 +34,7 @@ COMPUTED: tuple[Callable[[Stage], dg.AssetsDefinition], ...] = (
     build_forecast,
     build_accuracy_report,
     build_reflection,
+    build_profile,
 )
 
 

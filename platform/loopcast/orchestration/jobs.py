@@ -9,7 +9,7 @@ import dagster as dg
 
 from loopcast.orchestration.names import Names
 
-CHAIN = ("raw_update", "dataset", "forecast", "accuracy_report")
+CHAIN = ("raw_update", "dataset", "forecast", "accuracy_report", "profile")
 
 
 def build_turn(names: Names) -> Any:
@@ -22,6 +22,6 @@ def build_turn(names: Names) -> Any:
     return dg.define_asset_job(
         names.turn,
         selection=dg.AssetSelection.assets(*keys),
-        description="One version: the update, the dataset, the forecast, the accuracy report, the decision.",
+        description="One version: update, dataset, forecast, accuracy report, decision, profile.",
         executor_def=dg.in_process_executor,
     )

@@ -1,0 +1,90 @@
+"""What the newest stretch of a version looks like, and whether it is in control.
+
+The judging is in `loopcast.dataops.fitness`, what it is given in `loopcast.loop.profile`.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+
+from loopcast.dataops.profile import ALL_SERIES
+from loopcast.loop.profile import VersionProfile, profile_version
+from loopcast.orchestration.automation import profile_condition
+from loopcast.orchestration.charts import draw_control, to_markdown_image
+from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
+from loopcast.orchestration.stage import Stage, current_time, explain_failures
+
+IN_CONTROL = "in_control"
+DESCRIPTION = """\
+Each variable's values, gaps, constant runs and outliers, and where it ends relative to the target; control charts and
+drift tests on what no model expected, with limits from the variable's own past.
+
+The check `in_control` names what is not as it used to be. It warns; it stops nothing."""
+LAST = {"dagster/priority": "-1"}  # the forecast of the same run does not wait for it
+
+
+def build_profile(stage: Stage) -> dg.AssetsDefinition:
+    """Return `profile[version]` with its warning check."""
+    names = stage.names
+    check = dg.AssetCheckSpec(
+        IN_CONTROL,
+        asset=names.asset("profile"),
+        partitions_def=names.versions,
+        description="No control chart and no drift test fires on what the update brought.",
+    )
+
+    @dg.asset(
+        **stage.computed("profile", kinds={"parquet"}, description=DESCRIPTION),
+        partitions_def=names.versions,
+        deps=[names.asset("dataset")],
+        check_specs=[check],
+        automation_condition=profile_condition(names),
+        op_tags=LAST,
+    )
+    def profile(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        with explain_failures():
+            made = profile_version(stage.project(context), context.partition_key, now=current_time())
+        yield _describe_profile(stage, made)
+
+    return profile
+
+
+def _describe_profile(stage: Stage, made: VersionProfile) -> dg.MaterializeResult[None]:
+    fitness = made.fitness
+    overall = fitness.profile[fitness.profile["series"] == ALL_SERIES]
+    title = f"Residuals of {stage.use_case.target.name} up to {made.manifest.partition}"
+    metadata = {
+        "dagster/row_count": len(fitness.profile),
+        "dagster/column_schema": describe_columns(fitness.profile),
+        **describe_numbers(made.manifest.facts),
+        "digest": made.manifest.digest,
+        **describe_inputs(made.manifest.pins),
+        "summary": describe_table(fitness.profile),
+        "alignment": describe_table(overall[["variable", "last", "ends_at"]]),
+        "signals_found": describe_table(fitness.control),
+        "worst_outliers": describe_table(fitness.outliers),
+    }
+    if len(fitness.chart):
+        chart = draw_control(fitness.chart, title=title, unit="standard deviations")
+        metadata["chart"] = dg.MetadataValue.md(to_markdown_image(chart, text=title))
+    return dg.MaterializeResult(
+        metadata=metadata,
+        check_results=[_check_control(made)],
+        data_version=dg.DataVersion(made.manifest.digest),
+    )
+
+
+def _check_control(made: VersionProfile) -> dg.AssetCheckResult:
+    """Return the check: what fired, the furthest beyond its limit first."""
+    control = made.fitness.control
+    told = [
+        f"{row.variable}: {row.rule} reached {row.value:.3g} at {row.timestamp}; expected at most {row.limit:.3g}"
+        for row in control.head(5).itertuples()
+    ]
+    return dg.AssetCheckResult(
+        check_name=IN_CONTROL,
+        passed=control.empty,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(told) or "Nothing fired.",
+        metadata={"signals": len(control), "found": describe_table(control)},
+    )
