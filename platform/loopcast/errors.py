@@ -8,6 +8,7 @@
     │   ├── NotFoundError      no such version, output or document
     │   ├── ConflictError      somebody else was first
     │   └── DamageError        stored bytes are not what their digest says
+    ├── SourceError        a source cannot be reached, or answers what it should not
     ├── ModelError         no model could be built or applied
     └── CallerError        the call makes no sense as it stands
 
@@ -75,6 +76,15 @@ class ConflictError(StoreError):
 
 class DamageError(StoreError):
     """Stored bytes are not what their digest says: the message names the file."""
+
+
+class SourceError(LoopcastError):
+    """A source cannot be reached, or answers what it should not: the message names it and holds no secret."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        """Keep how long the source asks to be left alone, where it says so."""
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class ModelError(LoopcastError):

@@ -8,6 +8,7 @@ import click
 from loopcast.cli.contract import contract
 from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
+from loopcast.cli.pull import pull
 from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
 from loopcast.cli.write import update
@@ -25,7 +26,7 @@ def cli() -> None:
     """
 
 
-for command in (update, versions, show, forecast, accuracy, minimal, replay, verify, quarantine, contract, serve):
+for command in (update, pull, versions, show, forecast, accuracy, minimal, replay, verify, quarantine, contract, serve):
     cli.add_command(command)
 
 

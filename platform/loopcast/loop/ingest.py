@@ -39,7 +39,9 @@ def list_inbox(project: Project, *, now: datetime, settle_seconds: float = SETTL
         now: aware time.
         settle_seconds: how long a file must have been left alone, in seconds.
     """
-    pattern = project.use_case.source.pattern
+    if not project.use_case.inbox.enabled:
+        return []
+    pattern = project.use_case.inbox.pattern
     items = []
     for path in project.inbox.iterdir():
         if path.name.startswith(".") or path.name.endswith(UNFINISHED) or not fnmatch(path.name, pattern):

@@ -46,8 +46,9 @@ class Project:
 
 def open_project(use_case: UseCase, *, settings: Settings) -> Project:
     """Return the use case with its store opened and its inbox folder made."""
-    inbox = settings.inbox / (use_case.source.folder or use_case.name)
-    inbox.mkdir(parents=True, exist_ok=True)
+    inbox = settings.inbox / (use_case.inbox.folder or use_case.name)
+    if use_case.inbox.enabled:
+        inbox.mkdir(parents=True, exist_ok=True)
     code_version = version("loopcast")
     store = open_store(
         settings.lake,

@@ -19,6 +19,7 @@ from loopcast.orchestration.assets.raw_update import build_raw_update
 from loopcast.orchestration.assets.reflection import build_reflection
 from loopcast.orchestration.assets.source_feed import build_source_feed
 from loopcast.orchestration.jobs import build_turn
+from loopcast.orchestration.polling import build_poll_sensors, build_source_checks
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import build_automation_sensor, build_inbox_sensor
 from loopcast.orchestration.settings import read_settings
@@ -72,7 +73,8 @@ def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None =
     opened = resource or ProjectResource.of(use_case, settings=read_settings())
     return dg.Definitions(
         assets=[build_source_feed(stage), *(build(stage) for build in COMPUTED)],
+        asset_checks=build_source_checks(stage),
         jobs=[build_turn(stage.names)],
-        sensors=[build_inbox_sensor(stage), build_automation_sensor(stage)],
+        sensors=[build_inbox_sensor(stage), build_automation_sensor(stage), *build_poll_sensors(stage)],
         resources={stage.resource_key: opened},
     )

@@ -34,3 +34,8 @@ def write_settings(settings: Settings) -> dict[str, str]:
         "LOOPCAST_LAKE": settings.lake,
         "LOOPCAST_INBOX": str(settings.inbox),
     }
+
+
+def read_environment() -> Mapping[str, str]:
+    """Return the environment as it is now, for secrets that a use case names by variable."""
+    return dict(os.environ)

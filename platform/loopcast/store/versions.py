@@ -95,6 +95,13 @@ class VersionStore:
         """Return a version's claim; raises NotFoundError where it is not claimed."""
         return self._claim_at(version_number(version))
 
+    def find_claim(self, idempotency_key: str) -> Claim | None:
+        """Return the claim that was made with an idempotency key, None where there is none."""
+        number = self._count_claims()
+        if number:  # whoever made it may have crashed before its key was remembered
+            self._remember_key(self._claim_at(number))
+        return self._find_key(idempotency_key)
+
     def upload_of(self, version: str) -> bytes:
         """Return the bytes that were delivered for a version; raises DamageError where they have changed."""
         digest = self.claim_of(version).upload_digest

@@ -71,8 +71,8 @@ def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:
     try:
         return UseCase.model_validate(document.get("attributes") or {})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        path = ("attributes", *first["loc"])
+        first = _plain_error(error.errors(include_url=False)[0])
+        path = ("attributes", *_written_path(first["loc"], document.get("attributes")))
         missing = first["type"] == "missing"
         raise UseCaseError(
             file=str(file),
@@ -81,6 +81,26 @@ def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:
             found="nothing" if missing else repr(first["input"]),
             expected=_expected(first),
         ) from error
+
+
+def _plain_error(error: Any) -> Any:
+    """Return the error; that of an unknown kind as one of the field `kind`."""
+    if error["type"] != "union_tag_invalid":
+        return error
+    found, expected = error["ctx"]["tag"], error["ctx"]["expected_tags"]
+    return {**error, "loc": (*error["loc"], "kind"), "input": found, "msg": f"one of {expected}"}
+
+
+def _written_path(path: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+    """Return the part of a path that stands in the YAML: a list of one may be left out, kinds are no level of it."""
+    kept: list[Any] = []
+    for part in path:
+        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
+        if is_there:
+            value = value[part]
+        if is_there or part is path[-1]:
+            kept.append(part)
+    return tuple(kept)
 
 
 def _expected(error: Any) -> str:

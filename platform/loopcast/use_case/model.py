@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import OPERATION, TableSpec, Variable
 from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
+from loopcast.use_case.fields import Column, Duration, Frozen, Name
+from loopcast.use_case.sources import InboxSource, Polled, Sources
 from loopcast.zoo.holiday import holiday_names
 from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
@@ -33,9 +35,6 @@ RESERVED = frozenset(
     "cutoff",
     "target",
 }
-
-Column = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 def _check_frequency(value: str) -> str:
@@ -79,16 +78,6 @@ def _check_holidays(value: str) -> str:
     return value
 
 
-def _check_duration(value: str) -> str:
-    try:
-        duration = pd.Timedelta(value)
-    except ValueError as error:
-        raise ValueError("a duration such as 1D, 6h or 15min") from error
-    if not duration >= pd.Timedelta("1min"):  # NaT is neither
-        raise ValueError("a duration of at least one minute")
-    return value
-
-
 Frequency = Annotated[str, AfterValidator(_check_frequency)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 
@@ -101,16 +90,9 @@ def _check_horizon(value: object) -> str:
 
 
 HorizonText = Annotated[str, BeforeValidator(_check_horizon)]
-Duration = Annotated[str, AfterValidator(_check_duration)]
 Owner = Annotated[str, AfterValidator(_check_owner)]
 Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
 Holidays = Annotated[str, AfterValidator(_check_holidays)]
-
-
-class Frozen(BaseModel):
-    """Base of all models here: unknown fields are refused, nothing can be changed afterwards."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Target(Frozen):
@@ -137,16 +119,6 @@ class Predictor(Target):
         default=False,
         description="Whether its values are known for the whole horizon when a forecast is made.",
     )
-
-
-class InboxSource(Frozen):
-    """Files dropped into a folder, each one an update."""
-
-    kind: Literal["inbox"] = Field(default="inbox", description="Always inbox.")
-    folder: str | None = Field(
-        default=None, description="Folder to watch, absolute or below the inbox folder; default: the name."
-    )
-    pattern: str = Field(default="*", description="Which file names are updates, for instance *.csv.")
 
 
 class Contract(Frozen):
@@ -231,7 +203,7 @@ class UseCase(Frozen):
 
     name: Name = Field(description="Name of the use case: first part of its asset keys.")
     description: str = Field(min_length=1, description="What is forecast, for whom, from what.")
-    source: InboxSource = Field(default=InboxSource(), description="Where updates come from.")
+    source: Sources = Field(default=(InboxSource(),), description="Where updates come from: one source, or several.")
     timestamp: Column = Field(description="Name of the timestamp column.")
     timestamp_marks: Literal["start", "end"] = Field(
         default="start", description="Whether a timestamp marks the start or the end of its period."
@@ -261,6 +233,16 @@ class UseCase(Frozen):
         if taken:
             raise ValueError(f"series keys other than {', '.join(taken)}: forecast tables have such columns themselves")
         return self
+
+    @property
+    def inbox(self) -> InboxSource:
+        """The folder that takes dropped files; it is there beside other sources unless they say otherwise."""
+        return next((source for source in self.source if isinstance(source, InboxSource)), InboxSource())
+
+    @property
+    def polled(self) -> tuple[Polled, ...]:
+        """The sources that are asked for news every so often."""
+        return tuple(source for source in self.source if not isinstance(source, InboxSource))
 
     @property
     def table(self) -> TableSpec:

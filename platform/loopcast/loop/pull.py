@@ -1,0 +1,192 @@
+"""From a source's batch to a claimed version: each batch once, whatever crashes in between.
+
+How sources are asked is in `loopcast.sources`. Where a source stands is kept in the reference `source_<name>`.
+
+A batch is announced first: the reference gets the position after it, together with the batch's idempotency key. Then
+the version is claimed with that key. A position counts from the claim on, so there is no moment at which one is there
+without the other: after a crash before the claim the old position counts and the batch is met again; after a crash
+behind it nothing is left to do.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from loopcast.errors import CallerError, ConflictError, LoopcastError
+from loopcast.loop.project import Project
+from loopcast.sources.batch import NOWHERE, Batch, Fetched, Position
+from loopcast.sources.fetch import fetch_all
+from loopcast.store.version_records import Claim, Upload
+from loopcast.use_case.sources import Polled
+
+ANOTHER_ROUND_WITHIN = timedelta(seconds=10)  # a sensor's tick may last a minute, and one round most of that
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a source stands.
+
+    Args:
+        position: what was taken, as the source knows it.
+        effective: number of the reference that says so; 0 where none does.
+        newest: number of the newest reference, which an unfinished poll may have left.
+    """
+
+    position: Position
+    effective: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What became of one source in a poll.
+
+    Args:
+        source: its name.
+        claims: the versions that its batches got.
+        rows: rows taken, as far as anybody counted them.
+        problem: why it failed, None where it did not.
+        retry_after_s: how long it asks to be left alone.
+    """
+
+    source: str
+    claims: tuple[Claim, ...] = ()
+    rows: int = 0
+    problem: str | None = None
+    retry_after_s: float | None = None
+
+
+def choose_sources(project: Project, names: Collection[str] = ()) -> list[Polled]:
+    """Return the use case's polled sources, or those of some names.
+
+    Raises:
+        CallerError: there is none of such a name; the message lists those there are.
+    """
+    there = {source.label: source for source in project.use_case.polled}
+    unknown = [name for name in names if name not in there]
+    if unknown:
+        raise CallerError(f"{project.name} has no source {unknown[0]!r} to poll; found: {', '.join(there) or 'none'}")
+    return [source for label, source in there.items() if not names or label in names]
+
+
+def pull(
+    project: Project, sources: Collection[Polled], *, clock: Callable[[], datetime], environment: Mapping[str, str]
+) -> list[Pulled]:
+    """Ask sources for what is new, all at the same time, and claim a version for each batch.
+
+    Those that have more are asked again, as long as that takes no longer than a sensor's tick may.
+
+    Args:
+        project: the use case.
+        sources: which to ask.
+        clock: gives the present time, aware.
+        environment: where secrets are.
+    """
+    begun = clock()
+    done = {source.label: Pulled(source.label) for source in sources}
+    waiting = {source.label: source for source in sources}
+    while waiting and clock() - begun < ANOTHER_ROUND_WITHIN:
+        standings = {label: read_standing(project, label) for label in waiting}
+        asked = {label: (source, standings[label].position) for label, source in waiting.items()}
+        answers = fetch_all(asked, spec=project.store.spec, environment=environment)
+        for label, answer in answers.items():
+            source = waiting.pop(label)
+            done[label] = _take(project, source, answer, standings[label], done[label], now=clock())
+            if isinstance(answer, Fetched) and answer.more and done[label].problem is None:
+                waiting[label] = source
+    return list(done.values())
+
+
+def find_problems(project: Project, *, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return why sources of the use case do not answer, by name; nothing that they answer is taken."""
+    asked = {
+        source.label: (source, read_standing(project, source.label).position) for source in choose_sources(project)
+    }
+    answers = fetch_all(asked, spec=project.store.spec, environment=environment)
+    return {label: str(answer) for label, answer in answers.items() if isinstance(answer, LoopcastError)}
+
+
+def read_standing(project: Project, label: str) -> Standing:
+    """Return where a source stands: the newest position whose batch was claimed."""
+    history = project.store.references.history
+    newest = history(_reference(label), last=1)
+    number = newest[-1].number if newest else 0
+    for last in (1, None):  # nearly always the newest one counts
+        for reference in reversed(history(_reference(label), last=last)):
+            if _counts(project, reference.value):
+                return Standing(reference.value["position"], reference.number, number)
+    return Standing(NOWHERE, 0, number)
+
+
+def take_batch(
+    project: Project, source: Polled, fetched: Fetched, standing: Standing, *, now: datetime
+) -> Claim | None:
+    """Claim a version for what was fetched and move the source's position; None where there was no batch.
+
+    Args:
+        project: the use case.
+        source: where it comes from.
+        fetched: what the source answered.
+        standing: where it stood when it was asked.
+        now: the present time, aware.
+
+    Raises:
+        ConflictError: another poll of this source was faster; nothing was done.
+    """
+    key = _idempotency_key(source, fetched.batch, standing) if fetched.batch else None
+    if key is not None or fetched.position != standing.position:
+        announced = {"position": dict(fetched.position), "key": key}
+        reference = project.store.references.append(_reference(source.label), announced, now=now)
+        if reference.number != standing.newest + 1:
+            raise ConflictError(f"another poll of {source.label} was faster; this one took nothing")
+    if fetched.batch is None:
+        return None
+    return project.store.versions.claim(_upload(source, fetched.batch, key), now=now)
+
+
+def _take(
+    project: Project,
+    source: Polled,
+    answer: Fetched | LoopcastError,
+    standing: Standing,
+    so_far: Pulled,
+    *,
+    now: datetime,
+) -> Pulled:
+    """Return what became of a source, with one more answer."""
+    if isinstance(answer, LoopcastError):
+        return replace(so_far, problem=str(answer), retry_after_s=getattr(answer, "retry_after_s", None))
+    try:
+        claim = take_batch(project, source, answer, standing, now=now)
+    except ConflictError:
+        return so_far
+    if claim is None:
+        return so_far
+    rows = (answer.batch.rows if answer.batch else None) or 0
+    return replace(so_far, claims=(*so_far.claims, claim), rows=so_far.rows + rows)
+
+
+def _upload(source: Polled, batch: Batch, key: str | None) -> Upload:
+    return Upload(
+        name=batch.name,
+        content=batch.content,
+        source=f"{source.kind}:{source.label}",
+        actor=source.kind,
+        reason=batch.reason,
+        idempotency_key=key,
+    )
+
+
+def _idempotency_key(source: Polled, batch: Batch, standing: Standing) -> str:
+    """Return the key of a batch: the source, where it began, what is in it."""
+    return f"{source.kind}:{source.label}\n{standing.effective}\n{batch.key}"
+
+
+def _counts(project: Project, value: Mapping[str, Any]) -> bool:
+    """Return whether a position is in force: it moved without a batch, or its batch was claimed."""
+    return value["key"] is None or project.store.versions.find_claim(value["key"]) is not None
+
+
+def _reference(label: str) -> str:
+    return f"source_{label}"

@@ -1,0 +1,258 @@
+"""From rows that a source delivers to a batch: which of them are new, and the bytes of the update that they make.
+
+Here belongs what all sources of rows share. Not here: how rows are asked for, and what becomes of a batch.
+
+A position is what a source knows about what was taken, as JSON: the cursor, and the digests of the rows taken at it.
+Rows are always asked for from the cursor on, itself included, and those taken before are left out by their content.
+So rows that come later with the same cursor are not lost, and a row that was corrected at the same cursor is taken.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from loopcast.errors import SourceError
+
+Position = Mapping[str, Any]
+NOWHERE: Position = {}
+DIGEST_LENGTH = 24
+NUMBERS = (int, float, Decimal)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one fetch found, ready to be claimed as one version.
+
+    Args:
+        name: file name; its ending says what the bytes are.
+        content: the update file's bytes.
+        key: tells this batch from all others of the source.
+        rows: how many rows there are, None where nobody has looked.
+        reason: what the batch is, for the version's record.
+    """
+
+    name: str
+    content: bytes
+    key: str
+    rows: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a source answered.
+
+    Args:
+        batch: what is new, None where nothing is.
+        position: where the next fetch begins, once the batch is claimed.
+        more: whether there may be more already.
+    """
+
+    batch: Batch | None
+    position: Position
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows as delivered.
+
+    Args:
+        names: the columns' names.
+        cells: one tuple per row, in the source's order.
+    """
+
+    names: tuple[str, ...]
+    cells: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def column(self, name: str) -> list[Any]:
+        """Return one column; raises SourceError where there is none of that name."""
+        if name not in self.names:
+            raise SourceError(f"found the columns {list(self.names)[:20]}; expected one called {name!r} for the cursor")
+        at = self.names.index(name)
+        return [row[at] for row in self.cells]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How delivered rows become rows of the use case's table.
+
+    Args:
+        label: name of the source.
+        keys: the table's key columns, under their names in the use case.
+        known: all columns of the use case's table.
+        columns: new names of columns; None leaves a column out.
+        cursor: the cursor's column, which is left out where the use case does not know it.
+    """
+
+    label: str
+    keys: tuple[str, ...]
+    known: frozenset[str]
+    columns: Mapping[str, str | None] = field(default_factory=dict)
+    cursor: str | None = None
+
+    def new_name(self, name: str) -> str | None:
+        """Return what a delivered column is called in the update, None where it is left out."""
+        if name in self.columns:
+            return self.columns[name]
+        return None if name == self.cursor and name not in self.known else name
+
+
+def leave_out_taken(rows: Rows, seen: frozenset[str]) -> Rows:
+    """Return the rows that were not taken before, each once.
+
+    Args:
+        rows: the rows.
+        seen: digests of rows that were taken before.
+    """
+    taken = set(seen)
+    kept = []
+    for row in rows.cells:
+        digest = digest_row(rows.names, row)
+        if digest not in taken:
+            taken.add(digest)
+            kept.append(row)
+    return replace(rows, cells=kept)
+
+
+def digest_row(names: Sequence[str], row: Sequence[Any]) -> str:
+    """Return the first 96 bits of the SHA-256 of a row's names and values; the order of columns does not count."""
+    cells = sorted((name, _spell(value)) for name, value in zip(names, row, strict=True))
+    return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def make_batch(rows: Rows, *, shape: Shape, reason: str) -> Batch | None:
+    """Return the rows as the update that they make: a Parquet file; None where there are none.
+
+    Of rows with the same key the last one counts where the cursor says which one that is: in a table of changes it
+    is the newest. Rows that the cursor does not tell apart are all kept, and the rules on updates say what is wrong.
+
+    Args:
+        rows: the new rows, in cursor order.
+        shape: the columns' new names, the keys, the cursor.
+        reason: what the batch is.
+    """
+    if not rows.cells:
+        return None
+    chosen = [(at, new) for at, name in enumerate(rows.names) if (new := shape.new_name(name)) is not None]
+    names = [new for _, new in chosen]
+    if len(set(names)) < len(names):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise SourceError(f"found the columns {twice} twice; give them names that differ in the query or in `columns`")
+    kept = list(_last_of_each_key(rows, shape=shape))
+    table = pa.table([_to_array([row[at] for row in kept]) for at, _ in chosen], names=names)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    content = sink.getvalue().to_pybytes()
+    digest = hashlib.sha256(content).hexdigest()
+    return Batch(f"{shape.label}-{digest[:12]}.parquet", content, digest, len(kept), reason)
+
+
+def _last_of_each_key(rows: Rows, *, shape: Shape) -> Iterator[tuple[Any, ...]]:
+    """Yield the rows without those that a later row of the same key replaces."""
+    places = {shape.new_name(name): at for at, name in enumerate(rows.names)}
+    if shape.cursor not in rows.names or not set(shape.keys) <= set(places):
+        yield from rows.cells
+        return
+    at_cursor, at_keys = rows.names.index(shape.cursor), [places[key] for key in shape.keys]
+    newest = {tuple(_spell(row[at]) for at in at_keys): row[at_cursor] for row in rows.cells}
+    for row in rows.cells:
+        if newest[tuple(_spell(row[at]) for at in at_keys)] == row[at_cursor]:
+            yield row
+
+
+def encode_cursor(value: Any) -> Any:
+    """Return a cursor in JSON's own types, from which `decode_cursor` makes the same value again.
+
+    Raises:
+        SourceError: a cursor can be no such value.
+    """
+    if isinstance(value, bool) or value is None or value != value:
+        raise SourceError(f"found the cursor {value}; expected a number, a text or a time in every row")
+    if isinstance(value, int | float | str):
+        return value
+    for kind, spell in SPELLINGS.items():
+        if isinstance(value, kind):
+            return {kind.__name__: spell(value)}
+    raise SourceError(f"found a cursor of the type {type(value).__name__}; expected a number, a text or a time")
+
+
+def decode_cursor(spelled: Any) -> Any:
+    """Return the value that `encode_cursor` spelled."""
+    if not isinstance(spelled, Mapping):
+        return spelled
+    ((name, text),) = spelled.items()
+    return READERS[name](text)
+
+
+def step_back(cursor: Any, lookback: str | float | None) -> Any:
+    """Return a cursor from so far behind, to find rows that appear late.
+
+    Raises:
+        SourceError: the cursor is nothing from which that can be subtracted.
+    """
+    if lookback is None:
+        return cursor
+    try:
+        if isinstance(cursor, NUMBERS) and not isinstance(lookback, str):
+            return type(cursor)(cursor - type(cursor)(lookback))  # type: ignore[operator]
+        delta = pd.Timedelta(lookback).to_pytimedelta() if isinstance(lookback, str) else timedelta(seconds=lookback)
+        if isinstance(cursor, str):
+            return (datetime.fromisoformat(cursor) - delta).isoformat(sep=cursor[10:11] or " ")
+        return cursor - delta
+    except (TypeError, ValueError) as error:
+        raise SourceError(f"found the cursor {cursor}, from which a lookback of {lookback} cannot be taken") from error
+
+
+SPELLINGS: dict[type, Any] = {
+    datetime: datetime.isoformat,
+    date: date.isoformat,
+    Decimal: str,
+    UUID: str,
+    bytes: bytes.hex,
+}
+READERS: dict[str, Any] = {
+    "datetime": datetime.fromisoformat,
+    "date": date.fromisoformat,
+    "Decimal": Decimal,
+    "UUID": UUID,
+    "bytes": bytes.fromhex,
+}
+
+
+def _spell(value: Any) -> str:
+    """Return a value as text that tells values apart: 1 and "1" differ, 1 and 1.0 do not."""
+    if isinstance(value, NUMBERS) and not isinstance(value, bool):
+        return f"{float(value)!r}" if abs(float(value)) < 2**53 else str(value)
+    return json.dumps(value) if value is None or isinstance(value, str | bool) else str(value)
+
+
+def _to_array(cells: list[Any]) -> pa.Array:
+    """Return cells as an Arrow array: numbers, times or dates where all are, text otherwise."""
+    kinds = {_kind_of(cell) for cell in cells if cell is not None}
+    if kinds == {"number"}:
+        return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64())
+    if kinds == {"aware"}:
+        return pa.array(cells, pa.timestamp("us", tz="UTC"))
+    if kinds == {"naive"}:
+        return pa.array(cells, pa.timestamp("us"))
+    if kinds == {"date"}:
+        return pa.array(cells, pa.date32())
+    return pa.array([None if cell is None else str(cell) for cell in cells], pa.string())
+
+
+def _kind_of(cell: Any) -> str:
+    if isinstance(cell, NUMBERS):
+        return "number"
+    if isinstance(cell, datetime):
+        return "naive" if cell.tzinfo is None else "aware"
+    return "date" if isinstance(cell, date) else "text"

@@ -1,0 +1,83 @@
+"""Texts that come from the environment: read when they are needed, and never told.
+
+Where a message is made of what a library says, it goes through `Secrets.mask` first.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus, unquote, urlsplit
+
+from loopcast.errors import SourceError
+from loopcast.use_case.sources import FromEnvironment, Text
+
+MASK = "***"
+SHORTEST = 3  # what is shorter would mask half of every message
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """The environment, and what was read from it.
+
+    Args:
+        environment: the variables.
+    """
+
+    environment: Mapping[str, str]
+    _read: set[str] = field(default_factory=set)
+
+    def resolve(self, text: Text) -> str:
+        """Return a text, that of a variable where it names one; raises SourceError where the variable is not set."""
+        if isinstance(text, str):
+            return text
+        value = self.environment.get(text.env)
+        if not value:
+            raise SourceError(f"the variable {text.env} is not set; set it for the daemon, then it is read")
+        self._read.update(_parts_of(value))
+        return value
+
+    def mask(self, text: str) -> str:
+        """Return a message in which everything that was read from the environment is covered."""
+        for secret in sorted(self._read, key=len, reverse=True):
+            text = text.replace(secret, MASK)
+        return text
+
+
+def describe_url(text: Text, *, secrets: Secrets | None = None) -> str:
+    """Return where a URL points without user, password and parameters, and which variable it comes from.
+
+    Args:
+        text: a URL, or the variable that holds it.
+        secrets: the environment; None: the variable's name alone is told.
+
+    Examples:
+        >>> describe_url("https://api.example.org/v1?key=abc")
+        'https://api.example.org/v1'
+        >>> describe_url(FromEnvironment(env="HEAT_DB"))
+        '$HEAT_DB'
+    """
+    if isinstance(text, FromEnvironment):
+        value = secrets.environment.get(text.env) if secrets else None
+        return f"${text.env} ({_bare(value)})" if value else f"${text.env}"
+    return _bare(text)
+
+
+def _bare(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return MASK
+    if not parts.scheme:
+        return MASK
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _parts_of(value: str) -> set[str]:
+    """Return a secret and its parts in every spelling in which a message may quote them."""
+    parts = {value}
+    try:
+        url = urlsplit(value)
+        parts |= {url.password or "", url.query} | {item.partition("=")[2] for item in url.query.split("&")}
+    except ValueError:
+        parts.discard("")
+    spellings = {spell(part) for part in parts for spell in (str, quote, quote_plus, unquote)}
+    return {spelling for spelling in spellings if len(spelling) >= SHORTEST}
