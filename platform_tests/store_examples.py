@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.store.lake import LocalDisk, LocalLake
+from loopcast.store.lake import LocalDisk
 from loopcast.store.store import Store
 from loopcast.store.version_records import Upload
 

@@ -5,14 +5,14 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("demo", "latency", "store")
+NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine")
 
 
 def main() -> None:
     """Run the benchmarks named on the command line, all without a name."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: run.py latency")
     parser.add_argument("names", nargs="*", help=f"which of {', '.join(NAMES)}; default: all")
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
+    sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[:2]]
     for name in parser.parse_args().names or NAMES:
         print(f"== {name}", flush=True)
         importlib.import_module(f"bench_{name}").main()

@@ -229,7 +229,7 @@ class LocalLake(ObjectLake):
 
     @contextmanager
     def _staged(self, content: bytes) -> Iterator[Path]:
-        """Give a new, synchronised file with the content, in a folder that no reader looks at; it is gone afterwards."""
+        """Give a new, synchronised file with the content, where no reader looks; afterwards it is gone."""
         staged = self._root / STAGING / uuid4().hex
         try:
             self._disk.write(staged, content)

@@ -1,0 +1,8 @@
+"""Whatever is done in whatever order, the store says what a plain dict says."""
+
+from store_machine import run_machine
+
+
+def test_the_store_is_what_a_plain_dict_says():
+    done = run_machine(examples=12, steps=25, derandomize=True)
+    assert set(done) == {"claim", "send_again", "read", "reopen", "meet_a_fault"}
