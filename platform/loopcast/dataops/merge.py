@@ -33,11 +33,23 @@ class ChangeCounts:
 
 
 def count_changes(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> ChangeCounts:
-    """Return how many rows the update adds, corrects, removes and leaves as they are.
+    """Return how many rows the update adds, corrects, removes and leaves as they are; see `merge_update`."""
+    return merge_update(old, update, spec=spec)[1]
+
+
+def apply_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> pd.DataFrame:
+    """Return the rows after the update, sorted by their keys; see `merge_update`."""
+    return merge_update(old, update, spec=spec)[0]
+
+
+def merge_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> tuple[pd.DataFrame, ChangeCounts]:
+    """Return the rows after the update, sorted by their keys, and how many it added, corrected, removed and left.
+
+    A column that was not sent keeps its values; in a row that was not there it is missing. A removed row is gone.
 
     Args:
         old: the rows as they are, those with the update's keys at least; keys and all variables; keys unique.
-        update: keys, the variables that were sent, and the operation.
+        update: keys, the variables that were sent, and the operation; sorted by the keys.
         spec: names of the columns.
     """
     positions = _positions(old, update.frame, spec)
@@ -46,32 +58,25 @@ def count_changes(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> Chan
     is_kept = is_there & ~is_removal
     corrected = int(_has_change(old, update, positions, is_kept).sum())
     added, removed = int((~is_there & ~is_removal).sum()), int((is_there & is_removal).sum())
-    return ChangeCounts(added, corrected, removed, len(update.frame) - added - corrected - removed)
+    counts = ChangeCounts(added, corrected, removed, len(update.frame) - added - corrected - removed)
+    changed = _changed_rows(old, update, positions[~is_removal], spec)
+    is_untouched = np.ones(len(old), dtype=bool)
+    is_untouched[positions[is_there]] = False
+    if not is_untouched.any():
+        return changed, counts
+    parts = [part for part in (old.loc[is_untouched, changed.columns], changed) if len(part)]
+    return pd.concat(parts, ignore_index=True).sort_values(list(spec.keys), ignore_index=True), counts
 
 
-def apply_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> pd.DataFrame:
-    """Return the rows after the update, sorted by their keys.
-
-    A column that was not sent keeps its values; in a row that was not there it is missing. A removed row is gone.
-
-    Args:
-        old: the rows as they are, those with the update's keys at least; keys and all variables; keys unique.
-        update: keys, the variables that were sent, and the operation.
-        spec: names of the columns.
-    """
-    positions = _positions(old, update.frame, spec)
+def _changed_rows(old: pd.DataFrame, update: Update, positions: Positions, spec: TableSpec) -> pd.DataFrame:
+    """Return the rows that an update sends, with what they had in the columns that it does not send."""
     is_upsert = (update.frame[OPERATION] != REMOVE).to_numpy(dtype=bool)
-    upserts = update.frame[is_upsert]
-    rows = {name: upserts[name].reset_index(drop=True) for name in (*spec.keys, *update.columns_sent)}
+    upserts = (update.frame if is_upsert.all() else update.frame[is_upsert]).reset_index(drop=True)
+    rows = {name: upserts[name] for name in (*spec.keys, *update.columns_sent)}
     for name in spec.variable_names:
         if name not in rows:
-            rows[name] = _take(old[name], positions[is_upsert])
-    changed = pd.DataFrame(rows, columns=[*spec.keys, *spec.variable_names])
-    is_untouched = np.ones(len(old), dtype=bool)
-    is_untouched[positions[positions >= 0]] = False
-    parts = [part for part in (old.loc[is_untouched, changed.columns], changed) if len(part)] or [changed]
-    new = parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
-    return new.sort_values(list(spec.keys), ignore_index=True)
+            rows[name] = _take(old[name], positions)
+    return pd.DataFrame(rows, columns=[*spec.keys, *spec.variable_names])
 
 
 def _has_change(

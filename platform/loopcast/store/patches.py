@@ -21,6 +21,7 @@ from loopcast.store.records import read_content, sha256
 
 ROW_GROUP_SIZE = 100_000
 CACHE_BYTES = 128_000_000
+CACHE_SHARE = 16  # what is larger than this part of the cache is not kept when it is written
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,20 @@ class PatchFiles:
         self._checked: set[str] = set()
         self._time_ranges: dict[str, tuple[datetime, datetime]] = {}
 
-    def write(self, update: Update) -> str:
-        """Write an update as a patch and return the file's digest."""
+    def write(self, update: Update) -> tuple[str, int]:
+        """Write an update as a patch and return the file's digest and how many bytes it has."""
         table = pa.Table.from_pandas(update.frame, schema=self._schema(update.columns_sent), preserve_index=False)
-        content = _to_parquet(table.replace_schema_metadata(None))
+        table = table.replace_schema_metadata(None)
+        content = _to_parquet(table)
         digest = sha256(content)
         self._lake.put_content(self.path(digest), content)
-        return digest
+        if table.nbytes * CACHE_SHARE <= CACHE_BYTES:
+            self._keep(digest, table)
+        return digest, len(content)
+
+    def read_update(self, digest: str, *, columns_sent: tuple[str, ...]) -> Update:
+        """Return a patch as the update that it was."""
+        return Update(self.read(digest).to_pandas(), columns_sent)
 
     def read(self, digest: str) -> Any:
         """Return a patch as an Arrow table: keys, the variables that were sent, `_operation`."""
@@ -95,6 +103,8 @@ class PatchFiles:
 
     def _keep(self, digest: str, table: Any) -> None:
         """Keep a table in memory; the ones read longest ago make room."""
+        if digest in self._cache:
+            return
         self._cache[digest] = table
         self._cached_bytes += table.nbytes
         while self._cached_bytes > CACHE_BYTES and self._cache:

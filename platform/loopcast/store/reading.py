@@ -76,12 +76,12 @@ class DatasetReader:
         row = self._run(query, refs, selection).to_pylist()[0]
         return Extent(int(row["rows"]), int(row["series"]), row["first"], row["last"])
 
-    def read_series(self, refs: Sequence[PatchRef]) -> set[tuple[str, ...]]:
-        """Return the series that have rows after the patches, as tuples of their keys."""
+    def read_series(self, refs: Sequence[PatchRef], wanted: pd.DataFrame) -> set[tuple[str, ...]]:
+        """Return those series, of the ones wanted, that have rows after the patches, as tuples of their keys."""
         if not refs:
             return set()
         names = ", ".join(quote_name(name) for name in self._spec.series_keys)
-        selection = Selection(columns=())
+        selection = Selection(columns=(), series=wanted)
         query = f"SELECT DISTINCT {names} FROM ({self._statement(refs, selection)})"  # noqa: S608
         return {tuple(row.values()) for row in self._run(query, refs, selection).to_pylist()}
 

@@ -101,6 +101,7 @@ class VersionRecord:
         state_digest: digest of the whole dataset at this version.
         rows, series: size of the whole dataset at this version.
         first_timestamp, last_timestamp: its reach, naive, in UTC or wall-clock time.
+        log_patches, log_bytes: number and size of all patches up to here; they tell when a checkpoint is due.
     """
 
     version: str
@@ -128,6 +129,8 @@ class VersionRecord:
     file: str
     code_version: str
     contract_version: str
+    log_patches: int = 0
+    log_bytes: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record in JSON's own types."""

@@ -16,16 +16,18 @@ from typing import Any
 import pandas as pd
 
 from loopcast.dataops.digest import advance
-from loopcast.dataops.merge import ChangeCounts, apply_update, count_changes
+from loopcast.dataops.merge import merge_update
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import Update, read_update
 from loopcast.dataops.violations import Refusal
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.store.lake import Lake
+from loopcast.store.lookup import HEAD_BYTES, Lookup
 from loopcast.store.patches import PatchFiles, PatchRef
-from loopcast.store.reading import DatasetReader, Extent
+from loopcast.store.reading import DatasetReader
 from loopcast.store.records import put_record, read_content, read_record, sha256
 from loopcast.store.statements import Selection
+from loopcast.store.version_log import VersionLog
 from loopcast.store.version_records import NOTHING, Claim, Upload, VersionRecord, version_key, version_number
 
 SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
@@ -35,7 +37,14 @@ class VersionStore:
     """The dataset versions of one use case."""
 
     def __init__(
-        self, lake: Lake, *, folder: str, spec: TableSpec, code_version: str, contract_version: str = "1"
+        self,
+        lake: Lake,
+        *,
+        folder: str,
+        spec: TableSpec,
+        code_version: str,
+        contract_version: str = "1",
+        head_bytes: int = HEAD_BYTES,
     ) -> None:
         """Keep where the versions are; nothing is read yet.
 
@@ -45,16 +54,15 @@ class VersionStore:
             spec: the table's columns, keys and time.
             code_version: recorded with every version settled here.
             contract_version: recorded with every version settled here.
+            head_bytes: how much memory the newest version's rows may take, so that updates are settled sooner.
         """
         self._lake, self._folder, self._spec = lake, folder, spec
         self._code_version, self._contract_version = code_version, contract_version
         self._patches = PatchFiles(lake, folder=f"{folder}/patches", spec=spec)
         self._reader = DatasetReader(self._patches, spec=spec)
-        self._claims: dict[int, Claim] = {}
-        self._records: dict[int, VersionRecord] = {}
-        self._known_series: tuple[int, frozenset[tuple[str, ...]]] = (0, frozenset())
-        self._highest_claim = 0
-        self._highest_record = 0
+        self._log = VersionLog(lake, folder=folder)
+        self._lookup = Lookup(self._log, self._patches, self._reader, spec=spec, head_bytes=head_bytes)
+        self._remembered = 0
 
     def claim(self, upload: Upload, *, now: datetime, expected: str | None = None) -> Claim:
         """Return the version that an upload gets; when this returns the upload is durable.
@@ -72,9 +80,9 @@ class VersionStore:
         wanted = Claim("", False, upload.name, upload.source, upload.actor, upload.reason, digest,  # noqa: FBT003
                        len(upload.content), now, key)  # fmt: skip
         while True:
-            number = self._count_claims()
-            if number:
-                self._remember_key(self._claim_at(number))
+            number = self._log.count_claims()
+            if number > self._remembered:
+                self._remember_key(self._log.claim_at(number))
             earlier = self._find_key(key)
             if earlier is not None:
                 self._lake.make_durable(self._path("claims", f"{earlier.version}.json"))
@@ -89,11 +97,11 @@ class VersionStore:
 
     def claims(self) -> list[str]:
         """Return all versions that are claimed, in order."""
-        return [version_key(number) for number in range(1, self._count_claims() + 1)]
+        return [version_key(number) for number in range(1, self._log.count_claims() + 1)]
 
     def claim_of(self, version: str) -> Claim:
         """Return a version's claim; raises NotFoundError where it is not claimed."""
-        return self._claim_at(version_number(version))
+        return self._log.claim_at(version_number(version))
 
     def find_claim(self, idempotency_key: str) -> Claim | None:
         """Return the claim that was made with an idempotency key, None where there is none."""
@@ -109,11 +117,11 @@ class VersionStore:
 
     def unsettled(self) -> list[str]:
         """Return all versions that are claimed and not yet settled, in order."""
-        return [version_key(number) for number in range(self._count_records() + 1, self._count_claims() + 1)]
+        return [version_key(number) for number in range(self._log.count_records() + 1, self._log.count_claims() + 1)]
 
     def next_key(self) -> str:
         """Return the version that the next upload gets."""
-        return version_key(self._count_claims() + 1)
+        return version_key(self._log.count_claims() + 1)
 
     def settle(self, version: str, *, now: datetime) -> VersionRecord:
         """Return a version's record, after settling it and everything claimed before it.
@@ -127,25 +135,28 @@ class VersionStore:
             DamageError: an upload or a patch is not what was written.
         """
         number = version_number(version)
-        self._claim_at(number)
-        unsettled = range(self._count_records() + 1, number + 1)
+        self._log.claim_at(number)
+        unsettled = range(self._log.count_records() + 1, number + 1)
         for earlier in unsettled:
             self._settle_one(earlier, now=now)
         if not unsettled:
             self._lake.make_durable(self._path("versions", f"{version}.json"))
-        return self._record_at(number)
+        return self._log.record_at(number)
 
     def record(self, version: str) -> VersionRecord:
         """Return a version's record; raises NotFoundError where it is not settled."""
-        return self._record_at(version_number(version))
+        return self._log.record_at(version_number(version))
 
     def records(self) -> list[VersionRecord]:
         """Return the records of all settled versions, in order."""
-        return [self._record_at(number) for number in range(1, self._count_records() + 1)]
+        return [self._log.record_at(number) for number in range(1, self._log.count_records() + 1)]
 
     def newest(self, *, accepted: bool = True) -> VersionRecord | None:
         """Return the newest settled version, or the newest accepted one; None where there is none."""
-        return self._newest_before(self._count_records() + 1, accepted=accepted)
+        number = self._log.count_records()
+        if accepted or not number:
+            return self._log.accepted_at(number)
+        return self._log.record_at(number)
 
     def refusal(self, version: str) -> Refusal:
         """Return why a version was refused; raises NotFoundError where it was not."""
@@ -181,7 +192,7 @@ class VersionStore:
         if unknown:
             raise CallerError(f"found the columns {unknown}; expected some of {list(self._spec.variable_names)}")
         selection = Selection(wanted, self._choose_series(series), self._stored_time(start), self._stored_time(end))
-        return self._reader.read(self._patch_refs(version_number(version)), selection)
+        return self._reader.read(self._log.list_refs(version_number(version)), selection)
 
     def patch(self, version: str) -> pd.DataFrame:
         """Return an accepted version's update as stored: keys, the variables that were sent, `_operation`."""
@@ -193,17 +204,19 @@ class VersionStore:
 
     def _settle_one(self, number: int, *, now: datetime) -> None:
         """Write the record of the oldest version that has none, or find that somebody else did."""
-        claim = self._claim_at(number)
+        if self._log.is_settled(number):
+            return
+        claim = self._log.claim_at(number)
         result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec)
         if isinstance(result, Refusal):
             put_record(self._lake, self._path("quarantine", f"{claim.version}.json"), result.to_dict())
             outcome = self._refuse(number)
         else:
             outcome = self._accept(number, result)
-        previous = self._record_at(number - 1).digest if number > 1 else None
+        previous = self._log.record_at(number - 1).digest if number > 1 else None
         record = replace(outcome, **self._attribution(claim), previous_digest=previous, settled_at=now)
         put_record(self._lake, self._path("versions", f"{claim.version}.json"), record.to_dict())
-        self._record_at(number)
+        self._log.record_at(number)
 
     def _attribution(self, claim: Claim) -> dict[str, Any]:
         """Return the fields of a record that say who, whence, why and by which code."""
@@ -221,7 +234,7 @@ class VersionStore:
 
     def _refuse(self, number: int) -> VersionRecord:
         """Return the record of a refused version: the state of its parent, nothing changed."""
-        parent = self._newest_before(number, accepted=True) or NOTHING
+        parent = self._log.accepted_at(number - 1) or NOTHING
         return replace(
             parent, status="refused", parent=parent.version or None, patch_digest=None, columns_sent=(),
             added=0, corrected=0, removed=0, unchanged=0,
@@ -229,74 +242,18 @@ class VersionStore:
 
     def _accept(self, number: int, update: Update) -> VersionRecord:
         """Write an update's patch and return the record of the version that it makes."""
-        parent = self._newest_before(number, accepted=True) or NOTHING
-        refs = self._refs_before(number)
-        times = update.frame[self._spec.timestamp]
-        touched = Selection(
-            self._spec.variable_names, None, times.min(), times.max(), keys=update.frame[list(self._spec.keys)]
-        )
-        old = self._reader.read(refs, touched)
-        new = apply_update(old, update, spec=self._spec)
-        counts = count_changes(old, update, spec=self._spec)
-        ref = PatchRef(number, self._patches.write(update), update.columns_sent)
-        extent = self._extent(parent, counts, new, [*refs, ref])
+        parent = self._log.accepted_at(number - 1) or NOTHING
+        old = self._lookup.find_rows(parent, update)
+        new, counts = merge_update(old, update, spec=self._spec)
+        digest, size = self._patches.write(update)
+        extent = self._lookup.read_extent(parent, update, counts, PatchRef(number, digest, update.columns_sent))
+        state = advance(parent.state_digest, old, new, self._spec)
+        self._lookup.remember(parent, state, update)
         return replace(
-            parent, status="accepted", parent=parent.version or None, patch_digest=ref.digest,
-            columns_sent=update.columns_sent, **asdict(counts), **asdict(extent),
-            state_digest=advance(parent.state_digest, old, new, self._spec),
+            parent, status="accepted", parent=parent.version or None, patch_digest=digest, state_digest=state,
+            columns_sent=update.columns_sent, log_patches=parent.log_patches + 1, log_bytes=parent.log_bytes + size,
+            **asdict(counts), **asdict(extent),
         )  # fmt: skip
-
-    def _extent(
-        self, parent: VersionRecord, counts: ChangeCounts, new: pd.DataFrame, refs: Sequence[PatchRef]
-    ) -> Extent:
-        """Return the reach of a new version; only after removals is the whole dataset looked at."""
-        if counts.removed:
-            return self._reader.read_extent(refs)
-        if not counts.added:
-            return Extent(parent.rows, parent.series, parent.first_timestamp, parent.last_timestamp)
-        times = new[self._spec.timestamp]
-        first, last = times.min().to_pydatetime(), times.max().to_pydatetime()
-        return Extent(
-            rows=parent.rows + counts.added,
-            series=self._count_series(new, refs),
-            first_timestamp=first if parent.first_timestamp is None else min(first, parent.first_timestamp),
-            last_timestamp=last if parent.last_timestamp is None else max(last, parent.last_timestamp),
-        )
-
-    def _count_series(self, new: pd.DataFrame, refs: Sequence[PatchRef]) -> int:
-        """Return how many series there are with some new rows, and remember them for the next version."""
-        names = list(self._spec.series_keys)
-        if not names:
-            return 1
-        before = refs[-2].number if len(refs) > 1 else 0
-        known_at, series = self._known_series
-        if known_at != before:
-            series = frozenset(self._reader.read_series(refs[:-1]))
-        series |= set(new[names].drop_duplicates().itertuples(index=False, name=None))
-        self._known_series = (refs[-1].number, series)
-        return len(series)
-
-    def _newest_before(self, number: int, *, accepted: bool) -> VersionRecord | None:
-        """Return the newest settled version below a number."""
-        for earlier in range(number - 1, 0, -1):
-            record = self._record_at(earlier)
-            if record.status == "accepted" or not accepted:
-                return record
-        return None
-
-    def _patch_refs(self, number: int) -> list[PatchRef]:
-        """Return the patches that make a settled version."""
-        self._record_at(number)
-        return self._refs_before(number + 1)
-
-    def _refs_before(self, number: int) -> list[PatchRef]:
-        """Return the patches of all accepted versions below a number, in order."""
-        records = (self._record_at(earlier) for earlier in range(1, number))
-        return [
-            PatchRef(version_number(record.version), record.patch_digest, record.columns_sent)
-            for record in records
-            if record.patch_digest is not None
-        ]
 
     def _choose_series(self, series: SeriesChoice | None) -> pd.DataFrame | None:
         """Return the series wanted as a frame of their keys."""
@@ -316,50 +273,18 @@ class VersionStore:
             raise CallerError(f"found {moment.isoformat()}; the use case has no time zone: pass a time without one")
         return moment.astimezone(UTC).replace(tzinfo=None)
 
-    def _count_claims(self) -> int:
-        """Return the highest number that is claimed."""
-        self._highest_claim = self._find_highest("claims", self._highest_claim)
-        return self._highest_claim
-
-    def _count_records(self) -> int:
-        """Return the highest number that is settled."""
-        self._highest_record = self._find_highest("versions", self._highest_record)
-        return self._highest_record
-
-    def _find_highest(self, kind: str, known: int) -> int:
-        """Return the highest number of a kind of record, by listing the first time and by looking on later."""
-        if not known:
-            paths = self._lake.list(self._path(kind))
-            known = version_number(paths[-1].rsplit("/", 1)[-1].removesuffix(".json")) if paths else 0
-        while self._lake.exists(self._path(kind, f"{version_key(known + 1)}.json")):
-            known += 1
-        return known
-
-    def _claim_at(self, number: int) -> Claim:
-        """Return the claim of a number."""
-        if number not in self._claims:
-            path = self._path("claims", f"{version_key(number)}.json")
-            self._claims[number] = Claim.from_dict(read_record(self._lake, path))
-        return self._claims[number]
-
-    def _record_at(self, number: int) -> VersionRecord:
-        """Return the record of a number."""
-        if number not in self._records:
-            path = self._path("versions", f"{version_key(number)}.json")
-            self._records[number] = VersionRecord.from_dict(read_record(self._lake, path))
-        return self._records[number]
-
     def _find_key(self, key: str) -> Claim | None:
         """Return the claim that was made with an idempotency key."""
         path = self._key_path(key)
         if not self._lake.exists(path):
             return None
-        return self._claim_at(version_number(read_record(self._lake, path)["version"]))
+        return self._log.claim_at(version_number(read_record(self._lake, path)["version"]))
 
     def _remember_key(self, claim: Claim) -> None:
         """Make sure that a claim is found by its idempotency key; done for others before claiming after them."""
         content = {"version": claim.version, "idempotency_key": claim.idempotency_key}
         put_record(self._lake, self._key_path(claim.idempotency_key), content)
+        self._remembered = max(self._remembered, version_number(claim.version))
 
     def _key_path(self, key: str) -> str:
         """Return where an idempotency key is kept."""

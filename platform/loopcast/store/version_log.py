@@ -1,0 +1,110 @@
+"""The numbered records of dataset versions: how many there are, what each says, and which patches make a version.
+
+Here belongs walking along them without reading all. Not here: writing them (`loopcast.store.versions`).
+"""
+
+from collections.abc import Callable, Iterator
+
+from loopcast.errors import DamageError
+from loopcast.store.lake import Lake
+from loopcast.store.patches import PatchRef
+from loopcast.store.records import read_record
+from loopcast.store.version_records import Claim, VersionRecord, version_key, version_number
+
+
+class VersionLog:
+    """The claims and records of one use case; each is read once, since it never changes."""
+
+    def __init__(self, lake: Lake, *, folder: str) -> None:
+        """Keep where they are."""
+        self._lake, self._folder = lake, folder
+        self._claims: dict[int, Claim] = {}
+        self._records: dict[int, VersionRecord] = {}
+        self._highest = {"claims": 0, "versions": 0}
+
+    def count_claims(self) -> int:
+        """Return the highest number that is claimed; raises DamageError where a claim has got lost."""
+        is_first = not self._highest["claims"]
+        number = self._count("claims")
+        if is_first and self.count_records() > number:
+            raise DamageError(f"{self.path('claims', number + 1)} is missing; restore it from a copy")
+        return number
+
+    def count_records(self) -> int:
+        """Return the highest number that is settled."""
+        return self._count("versions")
+
+    def claim_at(self, number: int) -> Claim:
+        """Return the claim of a number; raises NotFoundError where there is none."""
+        if number not in self._claims:
+            self._claims[number] = Claim.from_dict(read_record(self._lake, self.path("claims", number)))
+        return self._claims[number]
+
+    def record_at(self, number: int) -> VersionRecord:
+        """Return the record of a number; raises NotFoundError where it is not settled."""
+        if number not in self._records:
+            self._records[number] = VersionRecord.from_dict(read_record(self._lake, self.path("versions", number)))
+        return self._records[number]
+
+    def is_settled(self, number: int) -> bool:
+        """Return whether a number is settled; raises DamageError where it is not and the next one is."""
+        is_next = self._lake.exists(self.path("versions", number + 1))  # first: a record comes before the next one
+        is_there = self._lake.exists(self.path("versions", number))
+        if is_next and not is_there:
+            raise DamageError(f"{self.path('versions', number)} is missing; restore it from a copy")
+        return is_there
+
+    def accepted_at(self, number: int) -> VersionRecord | None:
+        """Return the newest accepted version up to a settled number, None where there is none."""
+        if number < 1:
+            return None
+        record = self.record_at(number)
+        if record.status == "accepted":
+            return record
+        return None if record.parent is None else self.record_at(version_number(record.parent))
+
+    def walk_back(self, number: int) -> Iterator[VersionRecord]:
+        """Yield the accepted versions up to a settled number, the newest first."""
+        record = self.accepted_at(number)
+        while record is not None:
+            yield record
+            record = None if record.parent is None else self.record_at(version_number(record.parent))
+
+    def list_refs(self, number: int) -> list[PatchRef]:
+        """Return the patches that make a settled version, the base first."""
+        return [
+            PatchRef(version_number(record.version), record.patch_digest, record.columns_sent)
+            for record in reversed(list(self.walk_back(number)))
+            if record.patch_digest is not None
+        ]
+
+    def path(self, kind: str, number: int) -> str:
+        """Return where the record of a number is."""
+        return f"{self._folder}/{kind}/{version_key(number)}.json"
+
+    def _count(self, kind: str) -> int:
+        """Return the highest number of a kind, looking on from the one known."""
+        number = find_highest(lambda at: self._lake.exists(self.path(kind, at)), known=self._highest[kind])
+        self._highest[kind] = number
+        return number
+
+
+def find_highest(is_there: Callable[[int], bool], *, known: int = 0) -> int:
+    """Return the highest number that is there, by steps that double and then halve; the numbers are unbroken.
+
+    Args:
+        is_there: whether a number is there.
+        known: a number that is there, or 0.
+
+    Examples:
+        >>> find_highest(lambda number: number <= 1_000)
+        1000
+    """
+    step = 1
+    while is_there(known + step):
+        known, step = known + step, 2 * step
+    while step > 1:
+        step //= 2
+        if is_there(known + step):
+            known += step
+    return known
