@@ -205,6 +205,7 @@ class VersionStore:
     def _settle_one(self, number: int, *, now: datetime) -> None:
         """Write the record of the oldest version that has none, or find that somebody else did."""
         if self._log.is_settled(number):
+            self._lake.make_durable(self._log.path("versions", number))
             return
         claim = self._log.claim_at(number)
         result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec)
