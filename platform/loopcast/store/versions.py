@@ -80,9 +80,7 @@ class VersionStore:
         wanted = Claim("", False, upload.name, upload.source, upload.actor, upload.reason, digest,  # noqa: FBT003
                        len(upload.content), now, key)  # fmt: skip
         while True:
-            number = self._log.count_claims()
-            if number > self._remembered:
-                self._remember_key(self._log.claim_at(number))
+            number = self._remember_last_key()
             earlier = self._find_key(key)
             if earlier is not None:
                 self._lake.make_durable(self._path("claims", f"{earlier.version}.json"))
@@ -105,9 +103,7 @@ class VersionStore:
 
     def find_claim(self, idempotency_key: str) -> Claim | None:
         """Return the claim that was made with an idempotency key, None where there is none."""
-        number = self._count_claims()
-        if number:  # whoever made it may have crashed before its key was remembered
-            self._remember_key(self._claim_at(number))
+        self._remember_last_key()
         return self._find_key(idempotency_key)
 
     def upload_of(self, version: str) -> bytes:
@@ -280,6 +276,13 @@ class VersionStore:
         if not self._lake.exists(path):
             return None
         return self._log.claim_at(version_number(read_record(self._lake, path)["version"]))
+
+    def _remember_last_key(self) -> int:
+        """Return the highest number claimed; whoever made that claim may have died before noting its key."""
+        number = self._log.count_claims()
+        if number > self._remembered:
+            self._remember_key(self._log.claim_at(number))
+        return number
 
     def _remember_key(self, claim: Claim) -> None:
         """Make sure that a claim is found by its idempotency key; done for others before claiming after them."""
