@@ -6,18 +6,20 @@ Here belongs reading all of it again and naming every file that is damaged or go
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from loopcast.dataops.digest import state_digest
 from loopcast.errors import DamageError, NotFoundError
 from loopcast.store.outputs import is_table, to_manifest
-from loopcast.store.records import read_content, read_record
+from loopcast.store.records import numbered, read_content, read_record, sha256
 from loopcast.store.store import Store
-from loopcast.store.version_records import VersionRecord, version_key
+from loopcast.store.version_records import VersionRecord
 
 _DIGEST = r"[0-9a-f]{64}"
 _BY_CONTENT = re.compile(rf"(?:uploads/({_DIGEST})|patches/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)")
 _IDEMPOTENCY = re.compile(rf"idempotency/{_DIGEST}\.json")
 _TABLE = re.compile(rf"[^/]+/[^/]+/({_DIGEST})\.parquet")
+_NUMBERED = re.compile(r"((?:claims/v|versions/v|[^/]+/[^/]+/))(\d{8})\.json")
 _MANIFEST = re.compile(r"(?!refs/)[^/]+/[^/]+/\d{8}\.json")
 
 
@@ -66,17 +68,22 @@ def verify(store: Store) -> VerifyReport:
 
 
 def _check(store: Store, path: str) -> Iterator[Damage]:
-    """Yield the damage that the check of one file meets."""
+    """Yield the damage that the check of one file meets; a manifest's includes that of its table."""
+    at = path
     try:
-        _check_file(store, path)
+        record = _check_file(store, path)
+        if record is not None:
+            manifest = to_manifest(record)
+            at = manifest.file
+            read_content(store.lake, at, digest=manifest.file_digest)
     except (DamageError, NotFoundError) as error:
-        yield Damage(path, str(error))
+        yield Damage(at, str(error))
     except (KeyError, TypeError, ValueError) as error:
         yield Damage(path, f"{path} is damaged: its fields are wrong ({error}); restore the file from a copy")
 
 
-def _check_file(store: Store, path: str) -> None:
-    """Raise DamageError where a file's content is not what its name or its record's digest says."""
+def _check_file(store: Store, path: str) -> dict[str, Any] | None:
+    """Return a manifest's record; raise DamageError where a file is not what its name or its record's digest says."""
     name = path.removeprefix(f"{store.use_case}/")
     table = _TABLE.fullmatch(name)
     by_content = None if _IDEMPOTENCY.fullmatch(name) else _BY_CONTENT.fullmatch(name)
@@ -87,21 +94,19 @@ def _check_file(store: Store, path: str) -> None:
             raise DamageError(f"{path} is damaged: its table does not have its digest; make the output again")
     elif name.endswith(".json"):
         record = read_record(store.lake, path)
-        if _MANIFEST.fullmatch(name):
-            manifest = to_manifest(record)
-            read_content(store.lake, manifest.file, digest=manifest.file_digest)
+        return record if _MANIFEST.fullmatch(name) else None
     else:
         raise DamageError(f"{path} does not belong here; move it out of the store")
+    return None
 
 
 def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
-    """Yield what is missing or out of order among claims and version records."""
+    """Yield what is missing or out of order among numbered records, and what they need and is not there."""
     folder = store.use_case
     claims = sorted(path for path in paths if path.startswith(f"{folder}/claims/"))
     records = sorted(path for path in paths if path.startswith(f"{folder}/versions/"))
-    for kind, found, last in (("claims", claims, _last(claims)), ("versions", records, _last(records))):
-        wanted = [f"{folder}/{kind}/{version_key(number)}.json" for number in range(1, last + 1)]
-        yield from (Damage(path, f"{path} is missing; restore it from a copy") for path in wanted if path not in found)
+    yield from _check_numbers(paths, folder=folder)
+    yield from _check_keys(store, claims[:-1], paths)
     previous: VersionRecord | None = None
     for path in records:
         try:
@@ -113,6 +118,30 @@ def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
             yield Damage(path, f"{path} does not follow {previous.version}: the chain is broken")
         yield from _check_named(record, folder=folder, paths=paths)
         previous = record
+
+
+def _check_numbers(paths: set[str], *, folder: str) -> Iterator[Damage]:
+    """Yield the records that are missing below the highest number of their row."""
+    rows: dict[str, set[int]] = {}
+    for path in sorted(paths):
+        match = _NUMBERED.fullmatch(path.removeprefix(f"{folder}/"))
+        if match is not None:
+            rows.setdefault(match[1], set()).add(int(match[2]))
+    for row, found in rows.items():
+        missing = (f"{folder}/{row}{numbered(number)}.json" for number in range(1, max(found)) if number not in found)
+        yield from (Damage(path, f"{path} is missing; restore it from a copy") for path in missing)
+
+
+def _check_keys(store: Store, claims: list[str], paths: set[str]) -> Iterator[Damage]:
+    """Yield the idempotency keys that are missing; that of the newest claim may be, its writer may have died."""
+    for claim in claims:
+        try:
+            key = str(read_record(store.lake, claim)["idempotency_key"])
+        except (DamageError, KeyError):
+            continue
+        path = f"{store.use_case}/idempotency/{sha256(key.encode())}.json"
+        if path not in paths:
+            yield Damage(path, f"{path} is missing; without it the upload of {claim} could be taken twice")
 
 
 def _check_named(record: VersionRecord, *, folder: str, paths: set[str]) -> Iterator[Damage]:
@@ -136,8 +165,3 @@ def _check_state(store: Store) -> Iterator[Damage]:
         path = f"{store.use_case}/versions/{newest.version}.json"
         problem = f"reads back with {found[0]} rows and the digest {found[1]}"
         yield Damage(path, f"{newest.version} {problem}; expected {newest.rows} rows and {newest.state_digest}")
-
-
-def _last(paths: list[str]) -> int:
-    """Return the number of the last record in a sorted list of paths, 0 where there is none."""
-    return int(paths[-1][-13:-5]) if paths else 0
