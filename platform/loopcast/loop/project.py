@@ -8,7 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 from loopcast.errors import CallerError
+from loopcast.store.records import sha256, to_canonical_json
 from loopcast.store.store import Store, open_store
+from loopcast.use_case.contract import to_odcs
 from loopcast.use_case.loader import load_use_cases
 from loopcast.use_case.model import UseCase
 
@@ -56,6 +58,7 @@ def open_project(use_case: UseCase, *, settings: Settings) -> Project:
         spec=use_case.table,
         code_version=code_version,
         contract_version=use_case.contract.version,
+        contract_digest=sha256(to_canonical_json(to_odcs(use_case))),
     )
     return Project(use_case=use_case, store=store, inbox=inbox, code_version=code_version, settings=settings)
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.contract import is_stopped
 from loopcast.loop.forces import zoo_for_version
 from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
@@ -34,7 +35,7 @@ def list_turns(project: Project) -> list[Turn]:
     """Return what is unfinished, oldest version first.
 
     Accepted versions count as unfinished when a zoo is in force for them and their forecast or accuracy report is not
-    there; only the newest twenty are looked at.
+    there, unless they break a clause of the contract that stops what follows; only the newest twenty are looked at.
     """
     versions = project.store.versions
     waiting = versions.unsettled()
@@ -42,7 +43,10 @@ def list_turns(project: Project) -> list[Turn]:
     halfway = [
         Turn(version=key, part="forecast", has_zoo=True)
         for key in settled
-        if _is_accepted(project, key) and zoo_for_version(project, key) and not _is_forecast(project, key)
+        if _is_accepted(project, key)
+        and zoo_for_version(project, key)
+        and not _is_forecast(project, key)
+        and not is_stopped(project, key)
     ]
     chains = [Turn(version=key, part="chain", has_zoo=bool(zoo_for_version(project, key))) for key in waiting]
     return [*halfway, *chains]

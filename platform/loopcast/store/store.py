@@ -39,19 +39,39 @@ class Store:
 
     @classmethod
     def over(
-        cls, lake: Lake, *, use_case: str, spec: TableSpec, code_version: str, contract_version: str = "1"
+        cls,
+        lake: Lake,
+        *,
+        use_case: str,
+        spec: TableSpec,
+        code_version: str,
+        contract_version: str = "1",
+        contract_digest: str = "",
     ) -> Self:
         """Return the store of a use case in a lake; raises CallerError where the name cannot be a folder."""
         if _NAME.fullmatch(use_case) is None:
             raise CallerError(f"found the use case {use_case!r}; expected a name of letters, digits, _ and -")
         versions = VersionStore(
-            lake, folder=use_case, spec=spec, code_version=code_version, contract_version=contract_version
+            lake,
+            folder=use_case,
+            spec=spec,
+            code_version=code_version,
+            contract_version=contract_version,
+            contract_digest=contract_digest,
         )
         outputs, references = OutputStore(lake, folder=use_case), References(lake, folder=use_case)
         return cls(lake, use_case, spec, versions, outputs, references)
 
 
-def open_store(url: str, *, use_case: str, spec: TableSpec, code_version: str, contract_version: str = "1") -> Store:
+def open_store(
+    url: str,
+    *,
+    use_case: str,
+    spec: TableSpec,
+    code_version: str,
+    contract_version: str = "1",
+    contract_digest: str = "",
+) -> Store:
     """Return the store of a use case.
 
     Args:
@@ -60,6 +80,13 @@ def open_store(url: str, *, use_case: str, spec: TableSpec, code_version: str, c
         spec: the table's columns, keys and time.
         code_version: recorded with every version settled here.
         contract_version: recorded with every version settled here.
+        contract_digest: recorded with every version settled here.
     """
-    lake = open_lake(url)
-    return Store.over(lake, use_case=use_case, spec=spec, code_version=code_version, contract_version=contract_version)
+    return Store.over(
+        open_lake(url),
+        use_case=use_case,
+        spec=spec,
+        code_version=code_version,
+        contract_version=contract_version,
+        contract_digest=contract_digest,
+    )

@@ -102,6 +102,7 @@ class VersionRecord:
         rows, series: size of the whole dataset at this version.
         first_timestamp, last_timestamp: its reach, naive, in UTC or wall-clock time.
         log_patches, log_bytes: number and size of all patches up to here; they tell when a checkpoint is due.
+        contract_digest: digest of the contract's document; empty in records from before there were any.
     """
 
     version: str
@@ -131,6 +132,7 @@ class VersionRecord:
     contract_version: str
     log_patches: int = 0
     log_bytes: int = 0
+    contract_digest: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record in JSON's own types."""

@@ -45,6 +45,7 @@ class VersionStore:
         code_version: str,
         contract_version: str = "1",
         head_bytes: int = HEAD_BYTES,
+        contract_digest: str = "",
     ) -> None:
         """Keep where the versions are; nothing is read yet.
 
@@ -55,9 +56,11 @@ class VersionStore:
             code_version: recorded with every version settled here.
             contract_version: recorded with every version settled here.
             head_bytes: how much memory the newest version's rows may take, so that updates are settled sooner.
+            contract_digest: recorded with every version settled here.
         """
         self._lake, self._folder, self._spec = lake, folder, spec
         self._code_version, self._contract_version = code_version, contract_version
+        self._contract_digest = contract_digest
         self._patches = PatchFiles(lake, folder=f"{folder}/patches", spec=spec)
         self._reader = DatasetReader(self._patches, spec=spec)
         self._log = VersionLog(lake, folder=folder)
@@ -227,6 +230,7 @@ class VersionStore:
             "file": claim.name,
             "code_version": self._code_version,
             "contract_version": self._contract_version,
+            "contract_digest": self._contract_digest,
         }
 
     def _refuse(self, number: int) -> VersionRecord:
