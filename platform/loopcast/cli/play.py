@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime
+from getpass import getuser
 from types import FrameType
 
 import click
@@ -14,7 +15,9 @@ from loopcast.cli.output import print_record, print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.errors import LoopcastError
 from loopcast.loop.accuracy import read_accuracy
+from loopcast.loop.contract import put_in_force
 from loopcast.loop.history import list_history
+from loopcast.loop.project import open_project
 from loopcast.loop.replay import plan_replay
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
@@ -67,7 +70,8 @@ def serve(port: int) -> None:
         stopping.set()
 
     settings = read_settings()
-    load_use_cases(settings.use_cases)  # a wrong YAML is told here, not in a log
+    for found in load_use_cases(settings.use_cases).values():  # a wrong YAML is told here, not in a log
+        put_in_force(open_project(found, settings=settings), by=getuser(), now=datetime.now(UTC))
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     free = pick_port(port)

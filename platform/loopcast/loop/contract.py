@@ -113,6 +113,17 @@ def put_in_force(project: Project, *, by: str, now: datetime) -> bool:
     return True
 
 
+def settle_version(project: Project, version: str, *, by: str, now: datetime) -> VersionRecord:
+    """Return a version's record, after putting the use case's contract in force and settling the version under it.
+
+    Raises:
+        UseCaseError: the contract may not follow the one in force; nothing is settled then.
+        NotFoundError: the version is not claimed.
+    """
+    put_in_force(project, by=by, now=now)
+    return project.store.versions.settle(version, now=now)
+
+
 def judge_version(project: Project, version: str, *, now: datetime) -> tuple[Attainment, ...]:
     """Return how the use case's contract was kept when a version was settled, written to the store.
 

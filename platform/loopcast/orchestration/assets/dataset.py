@@ -3,14 +3,22 @@
 The rules are in `loopcast.dataops.updates`, the versions in `loopcast.store.versions`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
+from loopcast.dataops.attainment import Attainment
+from loopcast.loop.contract import judge_version, settle_version
 from loopcast.loop.production import read_last_values
 from loopcast.loop.project import Project
 from loopcast.orchestration.charts import draw_history, to_markdown_image
 from loopcast.orchestration.checks import ACCEPTED, check_version, explain_refusal
+from loopcast.orchestration.contract_checks import (
+    check_promises,
+    describe_promises,
+    explain_broken,
+    list_promise_checks,
+)
 from loopcast.orchestration.describe import describe_dataset_columns, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.store.version_records import VersionRecord
@@ -19,7 +27,8 @@ DESCRIPTION = """\
 The dataset after this update, readable whole for ever.
 
 The blocking check `accepted` runs every rule on the update. A refused update is kept in quarantine, its number
-stays unused, and all later versions build on the last accepted one."""
+stays unused, and all later versions build on the last accepted one. The checks `contract_...` say whether each promise
+of the contract is kept; only a promise of severity error stops what follows."""
 
 
 def build_dataset(stage: Stage) -> dg.AssetsDefinition:
@@ -37,24 +46,29 @@ def build_dataset(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("dataset", kinds={"parquet"}, description=DESCRIPTION),
         partitions_def=names.versions,
         deps=[names.asset("raw_update")],
-        check_specs=[check],
+        check_specs=[check, *list_promise_checks(stage)],
         output_required=False,
         freshness_policy=stage.freshness,
     )
     def dataset(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         project = stage.project(context)
-        store = project.store
+        store, now = project.store, current_time()
         with explain_failures():
-            record = store.versions.settle(context.partition_key, now=current_time())
+            record = settle_version(project, context.partition_key, by=f"run {context.run.run_id}", now=now)
+            attained = judge_version(project, record.version, now=now) if record.status == "accepted" else ()
             # First the materialization: to Dagster a check that came before it is one of an older state, never passed.
-            yield from [_describe_version(stage, project, record)] if record.status == "accepted" else []
+            yield from [_describe_version(stage, project, record, attained)] if record.status == "accepted" else []
             yield check_version(store, record)
+            yield from check_promises(attained)
             explain_refusal(store, record)
+            explain_broken(record.version, attained)
 
     return dataset
 
 
-def _describe_version(stage: Stage, project: Project, record: VersionRecord) -> dg.MaterializeResult[None]:
+def _describe_version(
+    stage: Stage, project: Project, record: VersionRecord, attained: Sequence[Attainment]
+) -> dg.MaterializeResult[None]:
     numbers = {
         "added": record.added,
         "corrected": record.corrected,
@@ -73,6 +87,7 @@ def _describe_version(stage: Stage, project: Project, record: VersionRecord) -> 
             "digest": record.state_digest,
             "patch": record.patch_digest or "none",
             "contract_version": record.contract_version,
+            **describe_promises(attained),
             "code_version": record.code_version,
             "chart": dg.MetadataValue.md(_draw(stage, project, record)),
             "update": describe_table(project.store.versions.patch(record.version)),
