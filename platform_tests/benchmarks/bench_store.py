@@ -1,93 +1,145 @@
-"""Growth and speed of the store: 1,000,000 x 5 rows, then 100 patches of 1,000 rows, scattered and appended."""
+"""Growth, speed and memory of the store next to Delta Lake: 1,000,000 x 5 rows, then 100 patches of 1,000 rows.
 
-import io
+With LOOPCAST_BENCH_LARGE=1 the base has 10,000,000 rows. Each contestant writes in one fresh process and reads in
+another; all must read back the same rows. Deltas are not synchronised with the disk, check nothing and count nothing.
+"""
+
+import os
+import resource
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from store_contestants import CONTESTANTS, NAMES, SPEC
 
-from loopcast.dataops.table import TableSpec, Variable
-from loopcast.store.store import open_store
-from loopcast.store.version_records import Upload, version_key
-from loopcast.store.versions import VersionStore
+from loopcast.cli.output import print_rows
+from loopcast.dataops.digest import state_digest
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SERIES, LENGTH, PATCHES, ROWS = 100, 10_000, 100, 1_000
-NAMES = [f"x{i}" for i in range(5)]
-SPEC = TableSpec("timestamp", "h", "x0", tuple(Variable(name) for name in NAMES), series_keys=("series",))
+SERIES = 1_000 if os.environ.get("LOOPCAST_BENCH_LARGE") == "1" else 100
+LENGTH, PATCHES, ROWS = 10_000, 100, 1_000
+BUDGET_S = 300.0  # for the patches of one contestant; whoever needs longer has made fewer
+WEEK = {"start": datetime(2020, 6, 1), "end": datetime(2020, 6, 7, 23)}  # noqa: DTZ001 - stored times are naive
 
 
 def main() -> None:
-    """Print the figures of both kinds of patches."""
+    """Print the figures of both kinds of patches, and what the others need for each of loopcast's."""
     for kind in ("scattered", "appended"):
         with tempfile.TemporaryDirectory() as folder:
-            _measure(Path(folder), kind)
+            inputs = Path(folder) / "inputs"
+            inputs.mkdir()
+            _run(make_inputs, inputs, kind)
+            rows = [_measure(Path(folder), name) for name in CONTESTANTS]
+        digests = {row.pop("digest") for row in rows if row["patches"] == PATCHES}
+        print_rows(rows, as_json=False, title=f"{SERIES * LENGTH:,} x {len(NAMES)} rows, {kind} patches of {ROWS:,}")
+        print(f"all read back the same rows: {'yes' if len(digests) == 1 else 'NO'}")
+        print_rows([_compare(row, rows[0]) for row in rows[1:]], as_json=False, title="times loopcast's")
 
 
-def _measure(folder: Path, kind: str) -> None:
+def make_inputs(folder: Path, kind: str) -> None:
+    """Write the base and the patches as Parquet files."""
     rng = np.random.default_rng(0)
-    base = _make_base(rng)
-    versions = open_store(str(folder), use_case="bench", spec=SPEC, code_version="bench").versions
-    _send(versions, base, "base")
-    before = _size(folder)
-    seconds = [_send(versions, patch, str(number)) for number, patch in enumerate(_make_patches(base, kind, rng))]
-    last = version_key(PATCHES + 1)
-    window = {"start": datetime(2020, 6, 1), "end": datetime(2020, 6, 7)}  # noqa: DTZ001
-    cold = open_store(str(folder), use_case="bench", spec=SPEC, code_version="bench").versions
-    print(
-        f"{kind}: growth x{_size(folder) / before:.3f}, patch {1e3 * statistics.median(seconds):.0f} ms, "
-        f"full read {_time(lambda: versions.read(last)):.0f} ms "
-        f"(cold {_time(lambda: cold.read(last), times=1):.0f} ms), "
-        f"one series {_time(lambda: versions.read(last, series=['s050'])):.0f} ms, "
-        f"one week {_time(lambda: versions.read(last, **window)):.0f} ms"
-    )
+    series = [f"s{number:04d}" for number in range(SERIES)]
+    base = _fill(series, pd.date_range("2020", periods=LENGTH, freq="h", unit="us"), rng)
+    base.to_parquet(folder / "000.parquet", index=False)
+    each = ROWS // SERIES
+    for number in range(1, PATCHES + 1):
+        if kind == "scattered":
+            keys = base.iloc[np.sort(rng.choice(len(base), ROWS, replace=False))][list(SPEC.keys)]
+            patch = keys.assign(**{name: rng.normal(size=ROWS).round(3) for name in NAMES})
+        else:
+            first = base["timestamp"].iloc[-1] + pd.Timedelta(hours=1 + each * (number - 1))
+            patch = _fill(series, pd.date_range(first, periods=each, freq="h", unit="us"), rng)
+        patch.to_parquet(folder / f"{number:03d}.parquet", index=False)
 
 
-def _make_base(rng: np.random.Generator) -> pd.DataFrame:
-    stamps = pd.date_range("2020", periods=LENGTH, freq="h", unit="us")
-    series = [f"s{i:03d}" for i in range(SERIES)]
-    frame = pd.DataFrame({"series": np.repeat(series, LENGTH), "timestamp": np.tile(stamps, SERIES)})
+def write(inputs: Path, folder: Path, name: str) -> dict[str, Any]:
+    """Return what making the versions has cost one contestant."""
+    contestant = CONTESTANTS[name](folder)
+    base, *patches = sorted(inputs.iterdir())
+    first = _time(lambda: contestant.send(base, 1))
+    before, before_all = _size(folder, uploads=False), _size(folder, uploads=True)
+    seconds: list[float] = []
+    for number, patch in enumerate(patches, start=2):
+        seconds.append(_time(lambda patch=patch, number=number: contestant.send(patch, number)))
+        if sum(seconds) > BUDGET_S:
+            break
+    return {
+        "patches": len(seconds),
+        "base s": first,
+        "growth": _size(folder, uploads=False) / before,
+        "with uploads": _size(folder, uploads=True) / before_all,
+        "patch ms": 1e3 * statistics.median(seconds),
+        "p95 ms": 1e3 * float(np.quantile(seconds, 0.95)),
+        "write MB": _peak_mb(),
+    }
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    """Return what reading the newest version costs one contestant, in a process that has read nothing yet."""
+    contestant = CONTESTANTS[name](folder)
+    cold = _time(contestant.read)
+    warm = statistics.median(_time(contestant.read) for _ in range(5))
+    figures = {"cold ms": 1e3 * cold, "warm ms": 1e3 * warm}
+    for part, choice in (("series ms", {"series": f"s{SERIES // 2:04d}"}), ("week ms", WEEK)):
+        figures[part] = 1e3 * statistics.median(
+            _time(lambda choice=choice: contestant.read(**choice)) for _ in range(5)
+        )
+    return {**figures, "read MB": _peak_mb()}
+
+
+def digest(folder: Path, name: str) -> dict[str, Any]:
+    """Return the digest of what one contestant reads."""
+    return {"digest": state_digest(CONTESTANTS[name](folder).read(), SPEC)}
+
+
+def _measure(folder: Path, name: str) -> dict[str, Any]:
+    """Return one row of the table."""
+    print(f"  {name} ...", file=sys.stderr, flush=True)
+    place = folder / name.replace(" ", "_")
+    place.mkdir()
+    written = _run(write, folder / "inputs", place, name)
+    return {"way": name, **written, **_run(read, place, name), **_run(digest, place, name)}
+
+
+def _compare(row: dict[str, Any], ours: dict[str, Any]) -> dict[str, Any]:
+    """Return a row's figures as multiples of ours."""
+    left_out = ("way", "patches", "base s")
+    return {"way": row["way"], **{name: row[name] / ours[name] for name in row if name not in left_out}}
+
+
+def _run(work: Callable[..., Any], *arguments: object) -> Any:
+    """Return what a function returns in a fresh process."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(work, arguments)
+
+
+def _fill(series: list[str], stamps: pd.DatetimeIndex, rng: np.random.Generator) -> pd.DataFrame:
+    """Return rows of all series at some timestamps."""
+    frame = pd.DataFrame({"series": np.repeat(series, len(stamps)), "timestamp": np.tile(stamps, len(series))})
     return frame.assign(**{name: rng.normal(size=len(frame)).round(3) for name in NAMES})
 
 
-def _make_patches(base: pd.DataFrame, kind: str, rng: np.random.Generator) -> Iterator[pd.DataFrame]:
-    each = ROWS // SERIES
-    for number in range(PATCHES):
-        if kind == "scattered":
-            patch = base.iloc[np.sort(rng.choice(len(base), ROWS, replace=False))].copy()
-        else:
-            first = base["timestamp"].max() + pd.Timedelta(hours=1 + each * number)
-            stamps = pd.date_range(first, periods=each, freq="h", unit="us")
-            patch = pd.DataFrame(
-                {"series": np.repeat(base["series"].unique(), each), "timestamp": np.tile(stamps, SERIES)}
-            )
-        yield patch.assign(**{name: rng.normal(size=len(patch)).round(3) for name in NAMES})
+def _size(folder: Path, *, uploads: bool) -> int:
+    """Return the bytes of everything in a folder, with or without the uploads, which are kept as they came."""
+    files = (file for file in folder.rglob("*") if file.is_file() and (uploads or "uploads" not in file.parts))
+    return sum(file.stat().st_size for file in files)
 
 
-def _send(versions: VersionStore, frame: pd.DataFrame, name: str) -> float:
-    buffer = io.BytesIO()
-    frame.to_parquet(buffer, index=False)
+def _time(call: Callable[[], object]) -> float:
+    """Return the seconds that a call takes."""
     started = time.perf_counter()
-    claim = versions.claim(Upload(f"{name}.parquet", buffer.getvalue(), "bench", "bench"), now=NOW)
-    versions.settle(claim.version, now=NOW)
+    call()
     return time.perf_counter() - started
 
 
-def _size(folder: Path) -> int:
-    """Return the bytes of everything but the uploads, which are kept as they came."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file() and "uploads" not in file.parts)
-
-
-def _time(call: Callable[[], object], *, times: int = 3) -> float:
-    """Return the median of some calls in milliseconds."""
-    seconds = []
-    for _ in range(times):
-        started = time.perf_counter()
-        call()
-        seconds.append(time.perf_counter() - started)
-    return 1e3 * statistics.median(seconds)
+def _peak_mb() -> float:
+    """Return the most memory that this process has had, in megabytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

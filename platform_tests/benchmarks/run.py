@@ -5,7 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine")
+NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine", "versions")
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ FOLDERS = {
 }
 KINDS = (*FOLDERS.values(), "document", "table", "manifest")
 UNNAMED = ("document",)  # nothing in the store says that there was one
-FLIPS = 50
+FLIPS = 25
 
 
 def kind_of(path):
