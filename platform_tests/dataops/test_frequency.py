@@ -1,10 +1,13 @@
 """Grids, seasonal periods and horizons."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from loopcast.dataops.frequency import (
+    FrequencyEstimate,
     Horizon,
+    estimate_frequency,
     is_sub_daily,
     local_time,
     regular_grid,
@@ -67,3 +70,36 @@ def test_a_horizon_that_makes_no_sense_is_refused(text):
 @pytest.mark.parametrize("text", ["24", "1D", "2W", "3M"])
 def test_a_horizon_reads_back_what_it_prints(text):
     assert str(Horizon.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    "frequency",
+    ["s", "30s", "min", "15min", "h", "6h", "D", "2D", "W-MON", "2W-SUN", "MS", "ME", "QS", "YS", "YE", "2MS"],
+)
+def test_the_sampling_period_is_estimated_in_spite_of_gaps_disorder_and_repeats(frequency):
+    times = pd.Series(pd.date_range("2025-03-01", periods=40, freq=frequency))
+    rng = np.random.default_rng(3)
+    holey = times[np.r_[0:5, 6:20, 23:40]].sample(frac=1, random_state=rng)
+    estimate = estimate_frequency(pd.concat([holey, holey[:3], pd.Series([pd.NaT])], ignore_index=True))
+    assert pd.tseries.frequencies.to_offset(estimate.frequency) is not None
+    assert estimate.frequency.split("-")[0] == frequency.split("-")[0]
+    assert 0.9 < estimate.share < 1
+
+
+def test_each_series_has_its_own_steps():
+    times = pd.Series(pd.date_range("2025-01-01", periods=8, freq="30min"))
+    series = pd.DataFrame({"site": ["a", "b"] * 4})
+    assert estimate_frequency(times).frequency == "30min"
+    assert estimate_frequency(times, series=series) == FrequencyEstimate("h", 1.0)
+
+
+def test_a_changing_clock_does_not_change_the_estimate():
+    utc = pd.date_range("2026-03-28", periods=72, freq="h")
+    estimate = estimate_frequency(pd.Series(local_time(utc, "Europe/Oslo")))
+    assert estimate.frequency == "h"
+    assert estimate.share == 70 / 71
+
+
+@pytest.mark.parametrize("times", [[], ["2026-01-01"], ["2026-01-01", "2026-01-01"], [None]])
+def test_less_than_two_times_have_no_period(times):
+    assert estimate_frequency(pd.Series(pd.to_datetime(times))) == FrequencyEstimate(None, 0.0)

@@ -84,3 +84,8 @@ def test_arguments_are_left_alone_and_row_numbers_balance(rows):
     assert np.array_equal(new.index, np.arange(len(new)))
     pd.testing.assert_frame_equal(OLD, before)
     pd.testing.assert_frame_equal(change.frame, sent)
+
+
+def test_values_that_are_sent_empty_are_counted():
+    change = update([("a", HOURS[0], None, None, "upsert"), ("a", HOURS[1], None, None, "upsert")], sent=("y", "c"))
+    assert count_changes(OLD, change, spec=SPEC) == ChangeCounts(0, 2, 0, 0, emptied=3)

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopcast.dataops.repair import Changes, Correction, join_cells, repair_file
-from loopcast.dataops.table import TableSpec, Variable
+from loopcast.dataops.table import FileFormat, TableSpec, Variable
 from loopcast.dataops.updates import Update, read_update
 from loopcast.dataops.violations import Refusal
 from loopcast.errors import CallerError
@@ -48,7 +49,7 @@ def repair(content: bytes, output: str = "b.csv", name: str = "a.csv", **changes
 
 
 def test_each_violation_stands_beside_the_cells_of_its_row() -> None:
-    shown = join_cells(BAD, refuse(BAD))
+    shown = join_cells(BAD, refuse(BAD), spec=SPEC)
     assert shown["rule"].tolist() == ["not_a_number", "off_grid", "below_minimum"]
     assert shown["row"].tolist() == [3, 4, 5]
     assert shown["note"].tolist() == ["b", "c", "d"]
@@ -58,16 +59,16 @@ def test_each_violation_stands_beside_the_cells_of_its_row() -> None:
 
 def test_what_is_wrong_with_the_whole_file_comes_first_and_without_cells() -> None:
     content = b"at,lod\n2024-01-01 00:00,1\n2024-01-01 00:30,1\n"
-    shown = join_cells(content, refuse(content))
+    shown = join_cells(content, refuse(content), spec=SPEC)
     assert shown["rule"].tolist() == ["unknown_column", "off_grid"]
     assert shown["lod"].isna().tolist() == [True, False]
-    unreadable = join_cells(b"\xff\xfe", refuse(b"\xff\xfe"))
+    unreadable = join_cells(b"\xff\xfe", refuse(b"\xff\xfe"), spec=SPEC)
     assert (unreadable["rule"].tolist(), "at" in unreadable) == (["unreadable_file"], False)
 
 
 def test_a_row_that_cannot_be_split_is_shown_by_its_text() -> None:
     content = BAD + b"2024-01-01 04:00,5,e,f\n"
-    last = join_cells(content, refuse(content)).iloc[-1]
+    last = join_cells(content, refuse(content), spec=SPEC).iloc[-1]
     assert (last["rule"], last["row"]) == ("wrong_cell_count", 6)
     assert pd.isna(last["load"])
     assert "2024-01-01 04:00,5,e,f" in last["found"]
@@ -75,7 +76,7 @@ def test_a_row_that_cannot_be_split_is_shown_by_its_text() -> None:
 
 def test_columns_of_the_file_that_are_called_like_a_reason_stay_apart() -> None:
     content = b"at,load,rule\n2024-01-01 00:00,x,mine\n"
-    shown = join_cells(content, refuse(content))
+    shown = join_cells(content, refuse(content), spec=SPEC)
     assert (shown["rule"].iloc[1], shown["rule (2)"].iloc[1]) == ("not_a_number", "mine")
 
 
@@ -177,7 +178,7 @@ def test_rows_that_are_kept_are_those_that_are_right_one_by_one(rows: list[tuple
     times = pd.date_range("2024-01-01", periods=len(rows), freq="h").astype(str)
     frame = pd.DataFrame({"at": times, "load": [a for a, _ in rows], "note": [b for _, b in rows]})
     content = frame.to_csv(index=False, quoting=csv.QUOTE_ALL).encode()
-    good = [load in ("1", "2.5", "") and "\r" not in note for load, note in rows]
+    good = [load in ("1", "2.5", "") and "\r" not in note and note != "=1" for load, note in rows]
     if all(good):
         assert isinstance(read_update(content, name="a.csv", spec=SPEC), Update)
         return
@@ -186,3 +187,31 @@ def test_rows_that_are_kept_are_those_that_are_right_one_by_one(rows: list[tuple
     if any(good):
         notes = accept(made.content, "b.csv")["note"].fillna("").tolist()
         assert notes == [note for (_, note), is_good in zip(rows, good, strict=True) if is_good]
+
+
+def test_a_copy_says_the_same_as_the_file_although_what_told_how_to_read_it_is_left_out() -> None:
+    content = b"at;load;note\n2024-01-01 00:00;1.234;a\n2024-01-01 01:00;0,5;=b\n"
+    made = repair(content, drop_rows=True)
+    assert (made.content, made.dropped) == (b"at,load,note\n2024-01-01 00:00,1234,a\n", (3,))
+    assert accept(made.content, "b.csv")["load"].tolist() == [1234]
+    with pytest.raises(CallerError, match="ambiguous_number"):
+        repair(b"at;load\n2024-01-01 00:00;1.234\n2024-01-01 00:30;7\n", drop_rows=True)
+
+
+@pytest.mark.parametrize("output", ["b.csv", "b.parquet"])
+def test_a_copy_is_written_as_the_use_case_declares_its_files(output: str) -> None:
+    declared = FileFormat(delimiter=";", decimal=",", encoding="cp1252", timestamp_format="%d.%m.%Y %H:%M")
+    spec = replace(SPEC, file_format=declared)
+    content = "at;load;note\n01.01.2024 00:00;1.234,5;Köln\n01.01.2024 01:00;x;b\n".encode("cp1252")
+    made = repair_file(content, name="a.csv", output=output, spec=spec, changes=Changes(drop_rows=True))
+    assert (made.dropped, made.left) == ((3,), None)
+    frame = read_update(made.content, name=output, spec=spec).frame
+    assert frame[["load", "note"]].to_numpy().tolist() == [[1234.5, "Köln"]]
+
+
+def test_rows_of_other_names_in_json_are_not_lost_unasked() -> None:
+    content = b'{"at":"2024-01-01","load":1}\n{"at":"2024-01-02"}\n'
+    with pytest.raises(CallerError, match="rows 2 cannot be split"):
+        repair(content, name="a.jsonl", renamed={})
+    made = repair(content, name="a.jsonl", drop_rows=True)
+    assert (made.dropped, made.left) == ((2,), None)

@@ -6,6 +6,7 @@ import pytest
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from loopcast.dataops.table import FileFormat
 from loopcast.errors import CallerError, UseCaseError
 from loopcast.use_case.loader import COMPONENT, load_use_cases, read_use_cases
 from loopcast.use_case.model import Frozen, UseCase
@@ -52,6 +53,34 @@ WRONG = {
         "attributes.time_zone",
         "Oslo",
         "IANA",
+    ),
+    "an encoding that is none": (
+        "timestamp: at",
+        "timestamp: at\n  format: {encoding: ansi-ish}",
+        "attributes.format.encoding",
+        "ansi-ish",
+        "cp1252",
+    ),
+    "an encoding that is not of text": (
+        "timestamp: at",
+        "timestamp: at\n  format: {encoding: base64}",
+        "attributes.format.encoding",
+        "base64",
+        "cp1252",
+    ),
+    "a form of times that is none": (
+        "timestamp: at",
+        "timestamp: at\n  format: {timestamp_format: dd.mm.yyyy}",
+        "attributes.format.timestamp_format",
+        "dd.mm.yyyy",
+        "strptime",
+    ),
+    "the same mark twice": (
+        "timestamp: at",
+        "timestamp: at\n  format: {decimal: '.', thousands: '.'}",
+        "attributes.format",
+        "'.'",
+        "thousands",
     ),
     "a mark that is none": (
         "timestamp: at",
@@ -268,3 +297,11 @@ def test_every_field_has_a_description() -> None:
 def test_a_use_case_survives_its_way_through_json(tmp_path: Path) -> None:
     demo = load_use_cases(DEMO)["interstate_traffic"]
     assert UseCase.model_validate_json(demo.model_dump_json()) == demo
+
+
+def test_what_is_declared_of_files_reaches_the_table(tmp_path: Path) -> None:
+    text = GOOD.replace(
+        "  timestamp: at\n", "  timestamp: at\n  format: {decimal: ',', timestamp_format: '%d.%m.%Y'}\n"
+    )
+    [(use_case, _)] = read_use_cases(write(tmp_path, text))
+    assert use_case.table.file_format == FileFormat(decimal=",", timestamp_format="%d.%m.%Y")

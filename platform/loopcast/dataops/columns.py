@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from loopcast.dataops.number_format import PLAIN, NumberFormat, rewrite_numbers
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.violations import FOUND_LIMIT, VIOLATION_LIMIT, Findings, Violation, join_findings
 from loopcast.errors import bound_text
@@ -54,38 +55,69 @@ NOT_A_NUMBER = Rule("not_a_number", "a number such as 12.5, or an empty cell", "
 NOT_FINITE = Rule(
     "not_finite", "a finite number, or an empty cell for missing", "leave the cell empty where it is missing"
 )
+LARGEST = 1e150
+OUT_OF_RANGE = Rule(
+    "out_of_range_number",
+    f"a number between -{LARGEST:g} and {LARGEST:g}: the square of a larger one is none",
+    "correct the number, or choose a larger unit",
+)
 EMPTY_KEY = Rule("empty_key", "a value in every key column", "fill in the key or leave the row out")
 FIRST_TIME, LAST_TIME = pd.Timestamp("1700-01-01"), pd.Timestamp("2200-01-01")
 BAD_TIMESTAMP = Rule(
     "bad_timestamp",
     "an ISO 8601 time such as 2026-03-01 14:00:00, between the years 1700 and 2200",
-    "write the time in ISO 8601",
+    "write the time in ISO 8601, or declare how it is written, as in format: {timestamp_format: '%d.%m.%Y %H:%M'}",
 )
 OFFSET_REFUSED = Rule(
     "bad_timestamp", "wall-clock time without an offset: the use case has no time zone", "leave the offset out"
 )
 
 
-def convert_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:
-    """Return a column as float64, NaN where the cell is empty, and the cells that are no finite number."""
-    if not _is_text(column):
-        return _cast_numbers(column, name=name, rows=rows)
-    text = pc.utf8_trim_whitespace(pc.fill_null(column, ""))
-    is_number = pc.match_substring_regex(text, _NUMBER)
-    is_special = pc.match_substring_regex(text, _NOT_FINITE).to_numpy()
-    values = pc.cast(pc.if_else(is_number, text, None), pa.float64()).to_numpy()
-    bad = ~is_number.to_numpy() & ~is_special & pc.not_equal(text, "").to_numpy()
-    infinite = is_special | np.isinf(values)
-    findings = (
-        NOT_A_NUMBER.find(bad, column=name, found=column, rows=rows),
-        NOT_FINITE.find(infinite, column=name, found=column, rows=rows),
-    )
+def convert_numbers(
+    column: Any, *, name: str, rows: npt.NDArray[np.int64], number_format: NumberFormat = PLAIN
+) -> tuple[pd.Series, Findings]:
+    """Return a column as float64, NaN where the cell is empty, and the cells that are no finite number in range.
+
+    Args:
+        column: text, or Arrow numbers.
+        name: the column's name.
+        rows: the rows' numbers in the file.
+        number_format: how text writes numbers.
+    """
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        values = pc.cast(column, pa.float64(), safe=False).to_numpy()
+        bad = np.zeros(len(values), dtype=bool)
+        infinite = ~np.isfinite(values) & ~(column.is_null().to_numpy() | np.isnan(values))
+    else:
+        values, bad, infinite = _parse_numbers(to_text(column), number_format)
+    far = ~infinite & (np.abs(values) > LARGEST)
+    findings = [
+        rule.find(mask, column=name, found=column, rows=rows)
+        for rule, mask in ((NOT_A_NUMBER, bad), (NOT_FINITE, infinite), (OUT_OF_RANGE, far))
+        if mask.any()
+    ]
     return pd.Series(np.where(infinite, np.nan, values), name=name), join_findings(findings)
+
+
+def _parse_numbers(column: Any, number_format: NumberFormat) -> tuple[npt.NDArray[np.float64], Mask, Mask]:
+    """Return text as numbers, where it is none, and where it is none that is finite."""
+    text = pc.fill_null(column, "")
+    text = pc.utf8_trim_whitespace(text) if number_format == PLAIN else rewrite_numbers(text, number_format)
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    try:  # most columns are right, and are read in one go
+        values, bad = pc.cast(text, pa.float64()).to_numpy(), np.zeros(len(text), dtype=bool)
+    except pa.ArrowInvalid:
+        is_number = pc.match_substring_regex(text, f"{_NUMBER}|{_NOT_FINITE}")
+        values = pc.cast(pc.if_else(is_number, text, None), pa.float64()).to_numpy()
+        bad = ~pc.fill_null(is_number, True).to_numpy()  # noqa: FBT003
+    infinite = ~np.isfinite(values) & ~bad & ~text.is_null().to_numpy()
+    return values, bad, infinite
 
 
 def convert_texts(column: Any, *, name: str) -> pd.Series:
     """Return a column as text, NaN where the cell is empty."""
-    text = column if _is_text(column) else _to_text(column)
+    text = to_text(column)
     text = pc.if_else(pc.equal(text, ""), None, text)
     return pd.Series(text.to_pandas(), dtype="str", name=name)
 
@@ -103,7 +135,8 @@ def convert_timestamps(
         spec: the timestamp column's name and the time zone.
         rows: the rows' numbers in the file.
     """
-    naive, aware, bad = _parse_times(column)
+    declared = spec.file_format.timestamp_format
+    naive, aware, bad = _parse_times(column) if declared is None else _parse_declared_times(column, declared)
     empty = find_empty(column)
     findings = [
         EMPTY_KEY.find(empty, column=spec.timestamp, found=column, rows=rows),
@@ -158,12 +191,24 @@ def _parse_times(column: Any) -> tuple[pd.Series, pd.Series, Mask]:
         nothing = pd.Series(np.full(len(times), np.datetime64("NaT"), dtype="datetime64[us]"))
         bad = times.isna().to_numpy(dtype=bool)
         return (nothing, times, bad) if is_aware else (times, nothing, bad)
-    text = pc.utf8_trim_whitespace(pc.fill_null(column if _is_text(column) else _to_text(column), ""))
+    text = pc.utf8_trim_whitespace(pc.fill_null(to_text(column), ""))
     is_time = pc.match_substring_regex(text, _TIME)
     has_offset = pc.match_substring_regex(text, _WITH_OFFSET)
     aware = _to_datetimes(pc.if_else(pc.and_(is_time, has_offset), text, None))
     naive = _to_datetimes(pc.if_else(pc.and_(is_time, pc.invert(has_offset)), text, None))
     return naive, aware, (naive.isna() & aware.isna()).to_numpy(dtype=bool)
+
+
+def _parse_declared_times(column: Any, form: str) -> tuple[pd.Series, pd.Series, Mask]:
+    """Return what `_parse_times` does, of text in a form as for `strptime`; real times need no form."""
+    if _is_time(column.type):
+        return _parse_times(column)
+    text = pd.Series(pc.utf8_trim_whitespace(pc.fill_null(to_text(column), "")).to_pandas(), dtype="str")
+    times = pd.to_datetime(text, format=form, errors="coerce", utc=True, exact=True)
+    times = _drop_far_times(times.dt.tz_localize(None).astype("datetime64[us]"))
+    nothing = pd.Series(np.full(len(times), np.datetime64("NaT"), dtype="datetime64[us]"))
+    bad = times.isna().to_numpy(dtype=bool)
+    return (nothing, times, bad) if "%z" in form else (times, nothing, bad)
 
 
 def _drop_far_times(times: pd.Series) -> pd.Series:
@@ -177,25 +222,15 @@ def _to_datetimes(text: Any) -> pd.Series:
     return _drop_far_times(times.dt.tz_localize(None).astype("datetime64[us]"))
 
 
-def _cast_numbers(column: Any, *, name: str, rows: npt.NDArray[np.int64]) -> tuple[pd.Series, Findings]:
-    """Return a typed Parquet column as float64 and the cells that are no finite number."""
-    kind = column.type
-    if not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
-        return convert_numbers(_to_text(column), name=name, rows=rows)
-    values = pc.cast(column, pa.float64(), safe=False).to_numpy()
-    missing = column.is_null().to_numpy() | np.isnan(values)
-    infinite = ~np.isfinite(values) & ~missing
-    findings = NOT_FINITE.find(infinite, column=name, found=column, rows=rows)
-    return pd.Series(np.where(infinite, np.nan, values), name=name), findings
-
-
 def _is_text(column: Any) -> bool:
     """Return whether an Arrow column holds plain text."""
     return bool(pa.types.is_string(column.type))
 
 
-def _to_text(column: Any) -> Any:
+def to_text(column: Any) -> Any:
     """Return any Arrow column as text."""
+    if _is_text(column):
+        return column
     try:
         return pc.cast(column, pa.string())
     except pa.ArrowException:

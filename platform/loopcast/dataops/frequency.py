@@ -1,4 +1,4 @@
-"""Regular grids of timestamps, seasonal periods and horizons, all derived from a frequency alias.
+"""Regular grids of timestamps, seasonal periods and horizons, all derived from a frequency alias; and its estimate.
 
 Reading and validating timestamps of an update does not belong here, see `loopcast.dataops.updates`.
 """
@@ -235,3 +235,79 @@ class Horizon:
         days = {"D": 1, "W": 7, "M": 31}[self.unit] * (self.count + 1)
         grid = regular_grid(origin, frequency, periods=days * steps_per_day(frequency) + 1)[1:]
         return int(self.is_inside(grid.to_numpy(), np.asarray(origin.to_datetime64())).sum())
+
+
+_UNITS_S = (("D", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+_WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
+_MONTHS = {1: "MS", 3: "QS", 12: "YS"}
+
+
+@dataclass(frozen=True)
+class FrequencyEstimate:
+    """The sampling period that timestamps seem to have.
+
+    Args:
+        frequency: pandas offset alias; None where there are fewer than two timestamps in each series.
+        share: share of the steps that have just this length, 0 to 1; gaps and irregular times lower it.
+    """
+
+    frequency: str | None
+    share: float
+
+
+def estimate_frequency(timestamps: pd.Series, *, series: pd.DataFrame | None = None) -> FrequencyEstimate:
+    """Return the most common step between the timestamps of a series, from seconds to years.
+
+    Gaps and clock changes do not matter as long as most steps are whole; the smaller of equally common steps wins.
+
+    Args:
+        timestamps: naive times on the local clock, in any order; NaT is left out.
+        series: the columns that tell series apart, with the same rows; None or no columns: one series.
+
+    Examples:
+        >>> estimate_frequency(pd.Series(pd.date_range("2026-01-01", periods=9, freq="15min"))).frequency
+        '15min'
+        >>> estimate_frequency(pd.Series(pd.date_range("2026-01-01", periods=9, freq="MS"))).frequency
+        'MS'
+    """
+    names = [] if series is None else list(series.columns)
+    times = pd.DataFrame({"time": timestamps.to_numpy()})
+    times["series"] = series.groupby(names, sort=False).ngroup().to_numpy() if series is not None and names else 0
+    times = times.dropna().drop_duplicates().sort_values(["series", "time"], ignore_index=True)
+    monthly = _estimate_months(times)
+    if monthly is not None:
+        return monthly
+    seconds = times.groupby("series")["time"].diff().dropna().dt.total_seconds()
+    counts = seconds[seconds >= 1].round().value_counts().sort_index()
+    if counts.empty:
+        return FrequencyEstimate(None, 0.0)
+    step = int(counts.idxmax())
+    weekday = times["time"].dt.weekday.mode()
+    return FrequencyEstimate(_name_step(step, int(weekday.iloc[0])), float(counts.max() / counts.sum()))
+
+
+def _estimate_months(times: pd.DataFrame) -> FrequencyEstimate | None:
+    """Return the estimate for times that are all at the start, or all at the end, of months; None for others."""
+    stamps = times["time"].dt
+    is_midnight = bool((times["time"] == stamps.normalize()).all())
+    ending = "S" if bool(stamps.is_month_start.all()) else "E" if bool(stamps.is_month_end.all()) else None
+    if ending is None or not is_midnight:
+        return None
+    number = stamps.year * 12 + stamps.month
+    steps = number.groupby(times["series"]).diff().dropna()
+    counts = steps.value_counts().sort_index()
+    if counts.empty:
+        return None
+    months = int(counts.idxmax())
+    base = max(length for length in _MONTHS if months % length == 0)
+    alias = _MONTHS[base][0] + ending
+    return FrequencyEstimate(alias if months == base else f"{months // base}{alias}", float(counts.max() / len(steps)))
+
+
+def _name_step(seconds: int, weekday: int) -> str:
+    """Return the alias of a step, of whole weeks by the weekday they begin on."""
+    if seconds % (7 * 86_400) == 0:
+        weeks = seconds // (7 * 86_400)
+        return f"{'' if weeks == 1 else weeks}W-{_WEEKDAYS[weekday]}"
+    unit, length = next((unit, length) for unit, length in _UNITS_S if seconds % length == 0)
+    return unit if seconds == length else f"{seconds // length}{unit}"

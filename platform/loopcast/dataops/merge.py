@@ -24,12 +24,14 @@ class ChangeCounts:
         corrected: rows of which at least one cell is different now.
         removed: rows that were there and are gone.
         unchanged: rows sent as they were, and removals of rows that were not there.
+        emptied: cells sent empty where a value was; their rows count as corrected.
     """
 
     added: int
     corrected: int
     removed: int
     unchanged: int
+    emptied: int = 0
 
 
 def count_changes(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> ChangeCounts:
@@ -58,7 +60,11 @@ def merge_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> tuple
     is_kept = is_there & ~is_removal
     corrected = int(_has_change(old, update, positions, is_kept).sum())
     added, removed = int((~is_there & ~is_removal).sum()), int((is_there & is_removal).sum())
-    counts = ChangeCounts(added, corrected, removed, len(update.frame) - added - corrected - removed)
+    unchanged, emptied = (
+        len(update.frame) - added - corrected - removed,
+        _count_emptied(old, update, positions, is_kept),
+    )
+    counts = ChangeCounts(added, corrected, removed, unchanged, emptied)
     changed = _changed_rows(old, update, positions[~is_removal], spec)
     is_untouched = np.ones(len(old), dtype=bool)
     is_untouched[positions[is_there]] = False
@@ -92,6 +98,15 @@ def _has_change(
         same = (before == after) | (before.isna() & after.isna())
         changed[is_kept] |= ~same.to_numpy(dtype=bool)
     return changed
+
+
+def _count_emptied(old: pd.DataFrame, update: Update, positions: Positions, is_kept: npt.NDArray[np.bool_]) -> int:
+    """Return how many cells of rows that are there lose their value."""
+    if not is_kept.any() or not update.columns_sent:
+        return 0
+    before = old[list(update.columns_sent)].iloc[positions[is_kept]].notna().to_numpy()
+    after = update.frame.loc[is_kept, list(update.columns_sent)].isna().to_numpy()
+    return int((before & after).sum())
 
 
 def _take(column: pd.Series, positions: Positions) -> pd.Series:

@@ -19,14 +19,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from loopcast.dataops.formats import RawTable, read_columns
+from loopcast.dataops.formats import read_columns
+from loopcast.dataops.number_format import find_number_columns, find_number_format, rewrite_numbers, write_numbers
+from loopcast.dataops.raw_table import RawTable
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import read_update
 from loopcast.dataops.violations import Findings, Refusal, Violation
 from loopcast.errors import CallerError
 
 FIRST_ROW = {".csv": 2, ".parquet": 1}  # the endings a copy is written with, and what readers call its first row
-OF_HEADER = frozenset({"unknown_column", "duplicate_column", "missing_key_column"})
+OF_HEADER = frozenset({"unknown_column", "duplicate_column", "missing_key_column", "blank_column_name"})
 PASSES = 100  # each finds at most as many rows as a refusal tells
 ROWS_TOLD = 10
 
@@ -87,7 +89,7 @@ class RepairedFile:
     left: Refusal | None
 
 
-def join_cells(content: bytes, refusal: Refusal) -> pd.DataFrame:
+def join_cells(content: bytes, refusal: Refusal, *, spec: TableSpec) -> pd.DataFrame:
     """Return the violations of a file, each beside the cells of its row; those of the whole file first.
 
     The columns are `row` (Int64, empty for the whole file), `column`, `rule`, `found`, `expected`, `action`, then those
@@ -96,8 +98,9 @@ def join_cells(content: bytes, refusal: Refusal) -> pd.DataFrame:
     Args:
         content: the file's bytes.
         refusal: why it was refused.
+        spec: columns and rules of the use case.
     """
-    table, _ = read_columns(content, name=refusal.file)
+    table, _ = read_columns(content, name=refusal.file, spec=spec)
     reasons = refusal.to_frame()[["row", "column", "rule", "found", "expected", "action"]]
     if table is None:
         return reasons
@@ -111,8 +114,12 @@ def join_cells(content: bytes, refusal: Refusal) -> pd.DataFrame:
     return pd.concat([reasons, pd.DataFrame(shown, index=reasons.index)], axis=1)
 
 
-def repair_file(content: bytes, *, name: str, output: str, spec: TableSpec, changes: Changes) -> RepairedFile:
+def repair_file(
+    content: bytes, *, name: str, output: str, spec: TableSpec, changes: Changes, now: datetime | None = None
+) -> RepairedFile:
     """Return a copy of a file with the changes made; without changes to a file of the same kind, its very bytes.
+
+    Numbers are written plainly, or as the use case declares it: what told how to read them may have been left out.
 
     Args:
         content: the file's bytes.
@@ -120,14 +127,15 @@ def repair_file(content: bytes, *, name: str, output: str, spec: TableSpec, chan
         output: name of the copy, which ends in `.csv` or `.parquet`, or as the file where nothing is changed.
         spec: columns and rules of the use case.
         changes: what to do.
+        now: when the file came, aware; what is measured cannot be later. None: the future is not looked at.
 
     Raises:
         CallerError: a column or row is not there, rows would be lost unasked, or the copy's ending is another one.
     """
-    table, findings = read_columns(content, name=name)
+    table, findings = read_columns(content, name=name, spec=spec)
     if changes.is_empty and _ending(name) == _ending(output):
         rows = None if table is None else len(table.rows)
-        return RepairedFile(output, content, rows, (), _judge(content, output, spec))
+        return RepairedFile(output, content, rows, (), _judge(content, output, spec, now))
     if table is None:
         raise CallerError(f"{findings.violations[0]}. It cannot be repaired here: export it as it is, and edit it")
     if _ending(output) not in FIRST_ROW:
@@ -138,36 +146,61 @@ def repair_file(content: bytes, *, name: str, output: str, spec: TableSpec, chan
             f"the rows {_tell_rows(unread)} cannot be split into cells and would be lost: leave them out on purpose, "
             "or export the file as it is and edit it"
         )
-    table = _correct_cells(_change_columns(table, changes), changes.corrections)
-    kept, dropped = _drop_rows(table, output, spec) if changes.drop_rows else (table, [])
-    written = write_table(kept, name=output)
+    table = _rewrite_numbers(_correct_cells(_change_columns(table, changes), changes.corrections), spec)
+    kept, dropped = _drop_rows(table, output, spec, now) if changes.drop_rows else (table, [])
+    written = write_table(kept, name=output, spec=spec)
     return RepairedFile(
-        output, written, len(kept.rows), tuple(sorted({*unread, *dropped})), _judge(written, output, spec)
+        output, written, len(kept.rows), tuple(sorted({*unread, *dropped})), _judge(written, output, spec, now)
     )
 
 
-def write_table(table: RawTable, *, name: str) -> bytes:
-    """Return a table as the bytes of a CSV or a Parquet file, whichever the name ends in."""
+def _rewrite_numbers(table: RawTable, spec: TableSpec) -> RawTable:
+    """Return a table with its numbers written plainly, so that they are read the same from every kind of file."""
+    number_format, unclear = find_number_format(table, spec=spec)
+    if unclear.total:
+        raise CallerError(str(unclear.violations[0]))
+    columns = list(table.columns)
+    for at in find_number_columns(table, spec):
+        if pa.types.is_string(columns[at].type):
+            columns[at] = rewrite_numbers(pc.fill_null(columns[at], ""), number_format)
+    return replace(table, columns=tuple(columns), is_localised=False)
+
+
+def write_table(table: RawTable, *, name: str, spec: TableSpec) -> bytes:
+    """Return a table of plain numbers as the bytes of a CSV or a Parquet file, whichever the name ends in.
+
+    Raises:
+        CallerError: the encoding that the use case declares does not have a character.
+    """
     if _ending(name) == ".parquet":
         sink = io.BytesIO()
         pq.write_table(pa.table(list(table.columns), names=list(table.names)), sink, compression="zstd")
         return sink.getvalue()
-    rows = list(zip(*(map(_to_text, column.to_pylist()) for column in table.columns), strict=True))
-    text = _write_csv([table.names, *rows], quoting=csv.QUOTE_MINIMAL)
-    # Python's csv leaves a carriage return bare, and readers take it for the end of a row.
-    return (_write_csv([table.names, *rows], quoting=csv.QUOTE_ALL) if "\r" in text else text).encode()
+    declared, columns = spec.file_format, [column.to_pylist() for column in table.columns]
+    for at in find_number_columns(table, spec):
+        text = pa.array([_to_text(cell) for cell in columns[at]], pa.string())
+        columns[at] = write_numbers(text, declared).to_pylist()
+    rows = [table.names, *zip(*(map(_to_text, column) for column in columns), strict=True)]
+    delimiter = declared.delimiter or ","
+    text = _write_csv(rows, quoting=csv.QUOTE_MINIMAL, delimiter=delimiter)
+    if "\r" in text:  # Python's csv leaves a carriage return bare, and readers take it for the end of a row
+        text = _write_csv(rows, quoting=csv.QUOTE_ALL, delimiter=delimiter)
+    try:
+        return text.encode(declared.encoding or "utf-8")
+    except UnicodeEncodeError as error:
+        raise CallerError(f"the declared encoding {declared.encoding} cannot write the file: {error}") from error
 
 
-def _write_csv(rows: Sequence[Sequence[str]], *, quoting: Literal[0, 1]) -> str:
+def _write_csv(rows: Sequence[Sequence[str]], *, quoting: Literal[0, 1], delimiter: str) -> str:
     """Return rows as CSV."""
     text = io.StringIO(newline="")
-    csv.writer(text, lineterminator="\n", quoting=quoting).writerows(rows)
+    csv.writer(text, lineterminator="\n", quoting=quoting, delimiter=delimiter).writerows(rows)
     return text.getvalue()
 
 
-def _judge(content: bytes, name: str, spec: TableSpec) -> Refusal | None:
+def _judge(content: bytes, name: str, spec: TableSpec, now: datetime | None) -> Refusal | None:
     """Return why a file would be refused, None where it would be taken."""
-    result = read_update(content, name=name, spec=spec)
+    result = read_update(content, name=name, spec=spec, now=now)
     return result if isinstance(result, Refusal) else None
 
 
@@ -230,11 +263,11 @@ def _position(table: RawTable, row: int) -> int:
     return int(found[0])
 
 
-def _drop_rows(table: RawTable, name: str, spec: TableSpec) -> tuple[RawTable, list[int]]:
+def _drop_rows(table: RawTable, name: str, spec: TableSpec, now: datetime | None) -> tuple[RawTable, list[int]]:
     """Return the table without the rows that break a rule, and their numbers."""
     dropped: list[int] = []
     for _ in range(PASSES):
-        refusal = _judge(write_table(table, name=name), name, spec)
+        refusal = _judge(write_table(table, name=name, spec=spec), name, spec, now)
         first = FIRST_ROW[_ending(name)]
         found = refusal.violations if refusal is not None else ()
         bad = {v.row - first for v in found if v.row is not None and v.row >= first and v.rule not in OF_HEADER}

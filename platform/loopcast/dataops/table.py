@@ -33,6 +33,27 @@ class Variable:
 
 
 @dataclass(frozen=True)
+class FileFormat:
+    """What the use case says of its files; None: it is found out from each file.
+
+    Args:
+        delimiter: the character between two cells of a CSV file.
+        decimal: the decimal separator in a CSV file, a point or a comma.
+        thousands: the character between groups of three digits in a CSV file.
+        encoding: how text is encoded, for instance `cp1252`.
+        timestamp_format: how times are written where it is not ISO 8601, in the form of `strptime`.
+        sheet: the sheet of an Excel workbook; None: the first.
+    """
+
+    delimiter: str | None = None
+    decimal: Literal[".", ","] | None = None
+    thousands: str | None = None
+    encoding: str | None = None
+    timestamp_format: str | None = None
+    sheet: str | None = None
+
+
+@dataclass(frozen=True)
 class TableSpec:
     """The shape of one use case's table.
 
@@ -44,6 +65,7 @@ class TableSpec:
         series_keys: columns that tell the series of a panel apart; empty for a single series.
         time_zone: IANA name; timestamps are stored in UTC. None: wall-clock time without a zone, stored as it is.
         timestamp_marks: whether a timestamp marks the `start` or the `end` of its period.
+        file_format: what is declared of the files that bring updates.
     """
 
     timestamp: str
@@ -53,6 +75,7 @@ class TableSpec:
     series_keys: tuple[str, ...] = ()
     time_zone: str | None = None
     timestamp_marks: Literal["start", "end"] = "start"
+    file_format: FileFormat = FileFormat()
 
     @property
     def keys(self) -> tuple[str, ...]:

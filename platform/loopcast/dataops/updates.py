@@ -4,8 +4,10 @@ Here belong the rules that an update must keep to. Not here: file formats (`loop
 single columns (`loopcast.dataops.columns`) and what an update does to the rows (`loopcast.dataops.merge`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -23,15 +25,23 @@ from loopcast.dataops.columns import (
     convert_texts,
     convert_timestamps,
     find_empty,
+    to_text,
 )
-from loopcast.dataops.formats import RawTable, read_columns
+from loopcast.dataops.formats import read_columns
+from loopcast.dataops.frequency import estimate_frequency
+from loopcast.dataops.header import check_header
+from loopcast.dataops.number_format import NumberFormat, find_number_format
+from loopcast.dataops.raw_table import RawTable
 from loopcast.dataops.table import OPERATION, REMOVE, UPSERT, TableSpec
+from loopcast.dataops.text_rules import check_texts
 from loopcast.dataops.violations import Findings, Refusal, Violation, join_findings
 
 Rows = npt.NDArray[np.int64]
 _OPERATIONS = Rule("unknown_operation", f"{UPSERT}, {REMOVE} or an empty cell", "correct the operation")
 _MISSING = Rule("missing_value", "a value: the contract requires this column", "fill in the value or leave the row out")
 _DUPLICATE = Rule("duplicate_key", "each key once in a file", "keep one of the rows with this key")
+# Clocks differ, and wall-clock time may be that of any zone.
+TOLERANCE = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -41,34 +51,41 @@ class Update:
     Args:
         frame: the keys, the variables that were sent, and `_operation`; sorted by the keys, which are unique.
         columns_sent: the variables in the file, in the order of the specification; others are unchanged.
+        facts: how the file was read, in words: its kind, delimiter, decimal separator, encoding ...
     """
 
     frame: pd.DataFrame
     columns_sent: tuple[str, ...]
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_update(content: bytes, *, name: str, spec: TableSpec) -> Update | Refusal:
+def read_update(content: bytes, *, name: str, spec: TableSpec, now: datetime | None = None) -> Update | Refusal:
     """Return the update in a file, or every violation in it; never raises, whatever the bytes.
 
     Columns may come in any order. An empty cell in a column that is there means missing; a column that is not there
-    is unchanged; `_operation` (`upsert` or `remove`, default `upsert`) may be left out.
+    is unchanged; `_operation` (`upsert` or `remove`, default `upsert`) may be left out; what a row to be removed says
+    beside its key is checked like all else and then forgotten. Numbers are the nearest float64.
 
     Args:
         content: the file's bytes.
-        name: the file's name; `.csv`, `.csv.gz` or `.parquet`.
-        spec: the columns, their kinds and bounds, the frequency and the time zone.
+        name: the file's name; its ending says of which kind it is (`loopcast.dataops.formats.ENDINGS`).
+        spec: the columns, their kinds and bounds, the frequency, the time zone and what is declared of files.
+        now: when the update came, aware; what is measured cannot be later. None: the future is not looked at.
     """
-    table, row_findings = read_columns(content, name=name)
-    if table is None:
+    table, row_findings = read_columns(content, name=name, spec=spec)
+    if table is None or (row_findings.total and not len(table.rows)):
         return _refuse(name, row_findings)
-    frame, findings = _convert(table, spec)
+    number_format, unclear = find_number_format(table, spec=spec)
+    if unclear.total:
+        return _refuse(name, join_findings([row_findings, unclear]))
+    frame, findings = _convert(table, spec, number_format=number_format, now=now)
     findings = join_findings([row_findings, findings])
     if findings.total:
         return _refuse(name, findings)
     sent = tuple(variable for variable in spec.variable_names if variable in frame.columns)
     frame.loc[frame[OPERATION] == REMOVE, list(sent)] = np.nan
     ordered = frame[[*spec.keys, *sent, OPERATION]].sort_values(list(spec.keys), ignore_index=True)
-    return Update(ordered, sent)
+    return Update(ordered, sent, {**table.facts, **(number_format.describe() if table.is_localised else {})})
 
 
 def _refuse(name: str, findings: Findings) -> Refusal:
@@ -76,58 +93,47 @@ def _refuse(name: str, findings: Findings) -> Refusal:
     return Refusal(name, findings.violations, findings.total)
 
 
-def _convert(table: RawTable, spec: TableSpec) -> tuple[pd.DataFrame, Findings]:
+def _convert(
+    table: RawTable, spec: TableSpec, *, number_format: NumberFormat, now: datetime | None
+) -> tuple[pd.DataFrame, Findings]:
     """Return the typed rows, of those columns that are right, and everything that is wrong."""
-    header = join_findings(_check_header(table, spec))
+    header = join_findings(check_header(table, spec))
     if not len(table.rows):
         no_rows = Violation("no_rows", "no rows", "at least one row", None, None, "send a file with rows")
         return pd.DataFrame(), join_findings([header, Findings.of(no_rows)])
     columns, parts = {}, [header]
-    positions = {name: at for at, name in enumerate(table.names) if table.names.count(name) == 1}
+    counts = Counter(table.names)
+    positions = {name: at for at, name in enumerate(table.names) if counts[name] == 1}
     for name in (*spec.series_keys, *spec.variable_names):
         if name in positions:
-            columns[name], findings = _convert_column(table, positions[name], spec)
+            columns[name], findings = _convert_column(table, positions[name], spec, number_format)
             parts.append(findings)
     frame = pd.DataFrame(columns, index=range(len(table.rows)))
     frame[OPERATION], operations = _convert_operations(table, positions.get(OPERATION))
     if spec.timestamp in positions:
         times = table.columns[positions[spec.timestamp]]
         frame[spec.timestamp], local, findings = convert_timestamps(times, spec=spec, rows=table.rows)
-        parts += [findings, _check_grid(local, times, spec=spec, rows=table.rows)]
+        parts += [findings, _check_grid(frame, local, times, spec=spec, rows=table.rows)]
+        parts.append(_check_future(frame, times, spec=spec, rows=table.rows, now=now))
     parts += [operations, _check_duplicates(frame, spec, table.rows), _check_bounds(frame, spec, table.rows)]
     parts += [_check_required(frame, table, at, spec) for at in positions.values()]
     return frame, join_findings(parts)
 
 
-def _check_header(table: RawTable, spec: TableSpec) -> Iterator[Findings]:
-    """Yield what is wrong with the columns' names."""
-    known = (*spec.keys, *spec.variable_names, OPERATION)
-    for name in dict.fromkeys(table.names):
-        if name not in known:
-            expected = f"one of {', '.join(known)}"
-            yield Findings.of(
-                Violation("unknown_column", repr(name), expected, 1, name, "rename the column or leave it out")
-            )
-        elif table.names.count(name) > 1:
-            found = f"{table.names.count(name)} columns of this name"
-            yield Findings.of(Violation("duplicate_column", found, "one column", 1, name, "keep one of the columns"))
-    for name in spec.keys:
-        if name not in table.names:
-            found = f"the columns {', '.join(table.names)}"
-            yield Findings.of(
-                Violation("missing_key_column", found, f"the key column {name}", 1, name, "add the column")
-            )
-
-
-def _convert_column(table: RawTable, position: int, spec: TableSpec) -> tuple[pd.Series, Findings]:
+def _convert_column(
+    table: RawTable, position: int, spec: TableSpec, number_format: NumberFormat
+) -> tuple[pd.Series, Findings]:
     """Return one series key or variable as typed values, and what is wrong with it."""
-    name, column = table.names[position], table.columns[position]
-    if name in spec.series_keys:
-        values = convert_texts(column, name=name)
-        return values, EMPTY_KEY.find(values.isna().to_numpy(dtype=bool), column=name, found=column, rows=table.rows)
-    if spec.variable(name).kind == "number":
-        return convert_numbers(column, name=name, rows=table.rows)
-    return convert_texts(column, name=name), Findings()
+    name, column, rows = table.names[position], table.columns[position], table.rows
+    is_key = name in spec.series_keys
+    if not is_key and spec.variable(name).kind == "number":
+        return convert_numbers(column, name=name, rows=rows, number_format=number_format)
+    column = to_text(column)
+    values = convert_texts(column, name=name)
+    parts = [check_texts(column, name=name, is_key=is_key, rows=rows)]
+    if is_key:
+        parts.append(EMPTY_KEY.find(values.isna().to_numpy(dtype=bool), column=name, found=column, rows=rows))
+    return values, join_findings(parts)
 
 
 def _convert_operations(table: RawTable, position: int | None) -> tuple[pd.Series, Findings]:
@@ -159,11 +165,39 @@ def _check_duplicates(frame: pd.DataFrame, spec: TableSpec, rows: Rows) -> Findi
     return _DUPLICATE.find(mask, column=None, found=found, rows=rows)
 
 
-def _check_grid(local: pd.Series, found: Any, *, spec: TableSpec, rows: Rows) -> Findings:
+def _check_grid(frame: pd.DataFrame, local: pd.Series, found: Any, *, spec: TableSpec, rows: Rows) -> Findings:
     """Return the times that are not on the local clock's grid of the sampling period."""
-    rule = Rule("off_grid", f"times on the grid of {spec.frequency}", "correct the time or the use case's frequency")
     mask = ~is_on_grid(local, frequency=spec.frequency)
+    if not mask.any():
+        return Findings()
+    action = "correct the time or the use case's frequency"
+    if 2 * mask.sum() > len(mask):
+        estimate = estimate_frequency(local, series=frame[[name for name in spec.series_keys if name in frame.columns]])
+        if estimate.frequency is not None and estimate.frequency != spec.frequency:
+            action = f"the data look like {estimate.frequency}: declare frequency: {estimate.frequency}"
+    rule = Rule("off_grid", f"times on the grid of {spec.frequency}", action)
     return rule.find(mask, column=spec.timestamp, found=found, rows=rows)
+
+
+def _check_future(frame: pd.DataFrame, found: Any, *, spec: TableSpec, rows: Rows, now: datetime | None) -> Findings:
+    """Return the values of the future in columns that are measured, those of rows to be removed aside."""
+    if now is None:
+        return Findings()
+    latest = (now.astimezone(UTC) + TOLERANCE).replace(tzinfo=None)
+    is_future = ((frame[spec.timestamp] > latest) & (frame[OPERATION] != REMOVE)).to_numpy(dtype=bool)
+    if not is_future.any():
+        return Findings()
+    rule = Rule(
+        "future_value",
+        f"no value of what is measured after {latest:%Y-%m-%d %H:%M}, a day after the update came",
+        "correct the time, leave the column out, or declare the predictor known_ahead",
+    )
+    measured = (variable.name for variable in spec.variables if not variable.known_ahead)
+    return join_findings(
+        rule.find(is_future & frame[name].notna().to_numpy(dtype=bool), column=name, found=found, rows=rows)
+        for name in measured
+        if name in frame.columns
+    )
 
 
 def is_on_grid(local: pd.Series, *, frequency: str) -> Mask:

@@ -40,7 +40,7 @@ def read_refused(project: Project, version: str) -> pd.DataFrame:
         NotFoundError: the version is not refused, or not settled.
     """
     versions = project.store.versions
-    return join_cells(versions.upload_of(version), versions.refusal(version))
+    return join_cells(versions.upload_of(version), versions.refusal(version), spec=project.store.spec)
 
 
 def repair_version(project: Project, version: str, *, output: str, changes: Changes) -> RepairedFile:
@@ -56,9 +56,10 @@ def repair_version(project: Project, version: str, *, output: str, changes: Chan
         NotFoundError: the version is not refused, or not settled.
         CallerError: the changes make no sense for this file.
     """
-    refusal = project.store.versions.refusal(version)
-    content = project.store.versions.upload_of(version)
-    return repair_file(content, name=refusal.file, output=output, spec=project.store.spec, changes=changes)
+    versions = project.store.versions
+    refusal, came = versions.refusal(version), versions.claim_of(version).claimed_at
+    content, spec = versions.upload_of(version), project.store.spec
+    return repair_file(content, name=refusal.file, output=output, spec=spec, changes=changes, now=came)
 
 
 def make_resubmission(

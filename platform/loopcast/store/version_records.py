@@ -5,7 +5,7 @@ Writing and reading these is the protocol's part (`loopcast.store.versions`).
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
@@ -103,6 +103,8 @@ class VersionRecord:
         first_timestamp, last_timestamp: its reach, naive, in UTC or wall-clock time.
         log_patches, log_bytes: number and size of all patches up to here; they tell when a checkpoint is due.
         contract_digest: digest of the contract's document; empty in records from before there were any.
+        emptied: cells the update sent empty where a value was.
+        facts: how the file was read: kind, delimiter, decimal separator, encoding; nothing in older records.
     """
 
     version: str
@@ -133,6 +135,8 @@ class VersionRecord:
     log_patches: int = 0
     log_bytes: int = 0
     contract_digest: str = ""
+    emptied: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the record in JSON's own types."""

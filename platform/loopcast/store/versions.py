@@ -207,7 +207,7 @@ class VersionStore:
             self._lake.make_durable(self._log.path("versions", number))
             return
         claim = self._log.claim_at(number)
-        result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec)
+        result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec, now=claim.claimed_at)
         if isinstance(result, Refusal):
             put_record(self._lake, self._path("quarantine", f"{claim.version}.json"), result.to_dict())
             outcome = self._refuse(number)
@@ -238,7 +238,7 @@ class VersionStore:
         parent = self._log.accepted_at(number - 1) or NOTHING
         return replace(
             parent, status="refused", parent=parent.version or None, patch_digest=None, columns_sent=(),
-            added=0, corrected=0, removed=0, unchanged=0,
+            added=0, corrected=0, removed=0, unchanged=0, emptied=0, facts={},
         )  # fmt: skip
 
     def _accept(self, number: int, update: Update) -> VersionRecord:
@@ -253,7 +253,7 @@ class VersionStore:
         return replace(
             parent, status="accepted", parent=parent.version or None, patch_digest=digest, state_digest=state,
             columns_sent=update.columns_sent, log_patches=parent.log_patches + 1, log_bytes=parent.log_bytes + size,
-            **asdict(counts), **asdict(extent),
+            facts=update.facts, **asdict(counts), **asdict(extent),
         )  # fmt: skip
 
     def _choose_series(self, series: SeriesChoice | None) -> pd.DataFrame | None:

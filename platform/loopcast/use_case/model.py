@@ -16,6 +16,7 @@ from loopcast.dataops.table import OPERATION, TableSpec, Variable
 from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
 from loopcast.use_case.fields import Column, Duration, Frozen, Name
+from loopcast.use_case.file_format import FileFormat
 from loopcast.use_case.sources import InboxSource, Polled, Sources
 from loopcast.zoo.holiday import holiday_names
 from loopcast.zoo.members.registry import make_member
@@ -204,6 +205,7 @@ class UseCase(Frozen):
     name: Name = Field(description="Name of the use case: first part of its asset keys.")
     description: str = Field(min_length=1, description="What is forecast, for whom, from what.")
     source: Sources = Field(default=(InboxSource(),), description="Where updates come from: one source, or several.")
+    format: FileFormat = Field(default=FileFormat(), description="How files are written; default: found out.")
     timestamp: Column = Field(description="Name of the timestamp column.")
     timestamp_marks: Literal["start", "end"] = Field(
         default="start", description="Whether a timestamp marks the start or the end of its period."
@@ -263,6 +265,7 @@ class UseCase(Frozen):
             series_keys=self.series_keys,
             time_zone=self.time_zone,
             timestamp_marks=self.timestamp_marks,
+            file_format=self.format.declared,
         )
 
     @property

@@ -74,6 +74,7 @@ def _describe_version(
         "corrected": record.corrected,
         "removed": record.removed,
         "unchanged": record.unchanged,
+        "emptied": record.emptied,
     }
     return dg.MaterializeResult(
         metadata={
@@ -82,6 +83,7 @@ def _describe_version(
             **numbers,
             "parent": record.parent or "none",
             "columns_sent": ", ".join(record.columns_sent),
+            "read_as": ", ".join(f"{name} {value}" for name, value in record.facts.items()),
             "first_timestamp": str(record.first_timestamp),
             "last_timestamp": str(record.last_timestamp),
             "digest": record.state_digest,
