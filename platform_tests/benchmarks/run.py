@@ -5,7 +5,7 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine", "versions")
+NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine", "versions", "bad_input")
 
 
 def main() -> None:

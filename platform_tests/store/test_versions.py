@@ -1,5 +1,6 @@
 import threading
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -7,7 +8,7 @@ from loopcast.dataops.digest import EMPTY_DIGEST, state_digest
 from loopcast.errors import CallerError, DamageError, NotFoundError
 from loopcast.store.lake import LocalLake, ObjectLake
 from loopcast.store.store import open_store
-from loopcast.store.version_records import version_key, version_number
+from loopcast.store.version_records import VersionRecord, version_key, version_number
 from store_examples import BAD, FIRST, NOW, REMOVAL, SECOND, send, store_over, upload
 
 
@@ -253,3 +254,20 @@ def test_a_use_case_must_be_a_folders_name():
 def test_version_keys_and_numbers_are_the_same_thing():
     assert version_key(17) == "v00000017"
     assert version_number("v00000017") == 17
+
+
+def test_a_record_tells_how_the_file_was_read_and_how_many_values_it_emptied(store):
+    assert send(store, FIRST.replace(",", ";")).facts["delimiter"] == "semicolon"
+    record = send(store, SECOND)
+    assert (record.emptied, record.corrected, record.facts["delimiter"]) == (1, 1, "comma")
+    refused = send(store, BAD)
+    assert (refused.emptied, refused.facts) == (0, {})
+    old = {name: value for name, value in record.to_dict().items() if name not in ("emptied", "facts")}
+    assert VersionRecord.from_dict(old).emptied == 0
+
+
+def test_what_is_measured_after_the_claim_is_refused_however_late_it_is_settled(store):
+    claim = store.versions.claim(upload("k,t,y\na,2026-01-03 00:00,1\n"), now=NOW)
+    record = store.versions.settle(claim.version, now=NOW + timedelta(days=30))
+    assert record.status == "refused"
+    assert "future_value" in store.versions.refusal(claim.version).summary()
