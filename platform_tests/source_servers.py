@@ -1,15 +1,21 @@
-"""Servers that tests of sources ask: a real Postgres where its programs are, in a folder and on a port of its own."""
+"""Servers that tests of sources ask: an HTTP endpoint, and a real Postgres where its programs are."""
 
 import contextlib
+import json
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 HOST = "127.0.0.1"
 PLACES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: folder.parent.name)
@@ -100,3 +106,80 @@ def running_postgres(programs: Path, folder: Path) -> Iterator[Postgres]:
         yield cluster
     finally:
         cluster.stop()
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the endpoint got it."""
+
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the endpoint says: a document or bytes, and how slowly.
+
+    Args:
+        drip_s: seconds between every two bytes.
+    """
+
+    content: Any = ()
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wait_s: float = 0.0
+    drip_s: float = 0.0
+
+    @property
+    def body(self) -> bytes:
+        """The bytes."""
+        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+
+
+class Endpoint:
+    """An HTTP server on this machine whose answers a test decides."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Asked], Answer] = lambda _: Answer([])
+        self.asked: list[Asked] = []
+        self.closing = threading.Event()
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                endpoint.serve(self)
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        self.server = ThreadingHTTPServer((HOST, 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://{HOST}:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def serve(self, handler: BaseHTTPRequestHandler) -> None:
+        """Answer one request."""
+        parts = urlsplit(handler.path)
+        asked = Asked(parts.path, dict(parse_qsl(parts.query)), dict(handler.headers))
+        self.asked.append(asked)
+        answer = self.answer(asked)
+        self.closing.wait(answer.wait_s)
+        with contextlib.suppress(ConnectionError):
+            handler.send_response(answer.status)
+            for name, value in {"content-length": str(len(answer.body)), **answer.headers}.items():
+                handler.send_header(name, value)
+            handler.end_headers()
+            for piece in (
+                [answer.body[at : at + 1] for at in range(len(answer.body))] if answer.drip_s else [answer.body]
+            ):
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                if self.closing.wait(answer.drip_s):
+                    return
+
+    def close(self) -> None:
+        """End it, and whatever it is still saying."""
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()

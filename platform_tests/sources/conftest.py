@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from source_servers import Postgres, find_postgres, running_postgres
+from source_servers import Endpoint, Postgres, find_postgres, running_postgres
 
 PROGRAMS = find_postgres()
 TIMES = {"sqlite": "TEXT", "postgresql": "TIMESTAMP"}
@@ -51,3 +51,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     if request.param == "sqlite":
         return Database(f"sqlite:///{tmp_path}/plant.db")
     return Database(request.getfixturevalue("postgres").url)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """An HTTP server on this machine."""
+    server = Endpoint()
+    yield server
+    server.close()

@@ -11,11 +11,10 @@ from pathlib import Path
 
 from loopcast.errors import CallerError
 from loopcast.loop.project import Project
+from loopcast.sources.files import SETTLE_SECONDS, UNFINISHED
 from loopcast.store.version_records import Claim, Upload
 
 TAKEN = "taken"
-UNFINISHED = (".part", ".tmp", ".crdownload", ".swp", "~")
-SETTLE_SECONDS = 1.0
 PREVIEW_BYTES = 4_000
 NAME_BYTES = 200  # file systems allow 255, and the version goes before it
 

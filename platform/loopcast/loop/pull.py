@@ -8,17 +8,20 @@ without the other: after a crash before the claim the old position counts and th
 behind it nothing is left to do.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from loopcast.errors import CallerError, ConflictError, LoopcastError
 from loopcast.loop.project import Project
 from loopcast.sources.batch import NOWHERE, Batch, Fetched, Position
-from loopcast.sources.fetch import fetch_all
+from loopcast.sources.fetch import Question, fetch_all
+from loopcast.sources.files import remember_repeat
+from loopcast.store.records import sha256
 from loopcast.store.version_records import Claim, Upload
-from loopcast.use_case.sources import Polled
+from loopcast.use_case.sources import FilesSource, Polled
 
 ANOTHER_ROUND_WITHIN = timedelta(seconds=10)  # a sensor's tick may last a minute, and one round most of that
 
@@ -88,8 +91,7 @@ def pull(
     waiting = {source.label: source for source in sources}
     while waiting and clock() - begun < ANOTHER_ROUND_WITHIN:
         standings = {label: read_standing(project, label) for label in waiting}
-        asked = {label: (source, standings[label].position) for label, source in waiting.items()}
-        answers = fetch_all(asked, spec=project.store.spec, environment=environment)
+        answers = _ask(project, waiting.values(), standings, environment=environment, now=clock())
         for label, answer in answers.items():
             source = waiting.pop(label)
             done[label] = _take(project, source, answer, standings[label], done[label], now=clock())
@@ -98,12 +100,11 @@ def pull(
     return list(done.values())
 
 
-def find_problems(project: Project, *, environment: Mapping[str, str]) -> dict[str, str]:
+def find_problems(project: Project, *, environment: Mapping[str, str], now: datetime) -> dict[str, str]:
     """Return why sources of the use case do not answer, by name; nothing that they answer is taken."""
-    asked = {
-        source.label: (source, read_standing(project, source.label).position) for source in choose_sources(project)
-    }
-    answers = fetch_all(asked, spec=project.store.spec, environment=environment)
+    sources = choose_sources(project)
+    standings = {source.label: read_standing(project, source.label) for source in sources}
+    answers = _ask(project, sources, standings, environment=environment, now=now)
     return {label: str(answer) for label, answer in answers.items() if isinstance(answer, LoopcastError)}
 
 
@@ -134,15 +135,56 @@ def take_batch(
     Raises:
         ConflictError: another poll of this source was faster; nothing was done.
     """
-    key = _idempotency_key(source, fetched.batch, standing) if fetched.batch else None
-    if key is not None or fetched.position != standing.position:
-        announced = {"position": dict(fetched.position), "key": key}
+    batch, position = fetched.batch, fetched.position
+    if batch is None:
+        return None
+    key: str | None = _idempotency_key(source, batch, standing)
+    if _is_repeat(project, source, batch):
+        key, position = None, remember_repeat(position, batch)
+    if position != standing.position:
+        announced = {"position": dict(position), "key": key}
         reference = project.store.references.append(_reference(source.label), announced, now=now)
         if reference.number != standing.newest + 1:
             raise ConflictError(f"another poll of {source.label} was faster; this one took nothing")
-    if fetched.batch is None:
-        return None
-    return project.store.versions.claim(_upload(source, fetched.batch, key), now=now)
+    return None if key is None else project.store.versions.claim(_upload(source, batch, key), now=now)
+
+
+def _ask(
+    project: Project,
+    sources: Collection[Polled],
+    standings: Mapping[str, Standing],
+    *,
+    environment: Mapping[str, str],
+    now: datetime,
+) -> dict[str, Fetched | LoopcastError]:
+    """Return what each source answers from where it stands."""
+
+    def find_taken(source: Polled, keys: Sequence[str]) -> set[str]:
+        by_full_key = {f"{_origin(source)}\n{key}": key for key in keys}
+        return {by_full_key[full] for full in project.store.versions.find_claimed(by_full_key)}
+
+    questions = {
+        source.label: Question(
+            source=source,
+            position=standings[source.label].position,
+            spec=project.store.spec,
+            environment=environment,
+            now=now,
+            find_taken=partial(find_taken, source),
+        )
+        for source in sources
+    }
+    return fetch_all(questions)
+
+
+def _is_repeat(project: Project, source: Polled, batch: Batch) -> bool:
+    """Return whether an object was written again with the content that was taken last from its path."""
+    versions = project.store.versions
+    if not isinstance(source, FilesSource) or not versions.is_delivered(batch.content):
+        return False
+    claims = (versions.claim_of(version) for version in reversed(versions.claims()))
+    last = next((claim for claim in claims if (claim.source, claim.reason) == (_origin(source), batch.reason)), None)
+    return last is not None and last.upload_digest == sha256(batch.content)
 
 
 def _take(
@@ -171,7 +213,7 @@ def _upload(source: Polled, batch: Batch, key: str | None) -> Upload:
     return Upload(
         name=batch.name,
         content=batch.content,
-        source=f"{source.kind}:{source.label}",
+        source=_origin(source),
         actor=source.kind,
         reason=batch.reason,
         idempotency_key=key,
@@ -179,8 +221,14 @@ def _upload(source: Polled, batch: Batch, key: str | None) -> Upload:
 
 
 def _idempotency_key(source: Polled, batch: Batch, standing: Standing) -> str:
-    """Return the key of a batch: the source, where it began, what is in it."""
-    return f"{source.kind}:{source.label}\n{standing.effective}\n{batch.key}"
+    """Return the key of a batch: the source and, where the batch's own key does not tell, where it began."""
+    began = "" if isinstance(source, FilesSource) else f"{standing.effective}\n"
+    return f"{_origin(source)}\n{began}{batch.key}"
+
+
+def _origin(source: Polled) -> str:
+    """Return how versions name their source."""
+    return f"{source.kind}:{source.label}"
 
 
 def _counts(project: Project, value: Mapping[str, Any]) -> bool:

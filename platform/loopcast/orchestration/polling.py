@@ -75,7 +75,7 @@ def build_source_checks(stage: Stage) -> list[dg.AssetChecksDefinition]:
         description="Fails when a source has failed several times in a row. By hand: asks each, and takes nothing.",
     )
     def sources_answer(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
-        problems = find_problems(stage.project(context), environment=read_environment())
+        problems = find_problems(stage.project(context), environment=read_environment(), now=current_time())
         words = "; ".join(f"{label}: {problem}" for label, problem in problems.items())
         return dg.AssetCheckResult(passed=not problems, description=words or ALL_ANSWER)
 

@@ -7,7 +7,9 @@ Rows are always asked for from the cursor on, itself included, and those taken b
 So rows that come later with the same cursor are not lost, and a row that was corrected at the same cursor is taken.
 """
 
+import csv
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +22,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from loopcast.dataops.table import TableSpec
 from loopcast.errors import SourceError
 
 Position = Mapping[str, Any]
@@ -88,23 +91,24 @@ class Shape:
 
     Args:
         label: name of the source.
-        keys: the table's key columns, under their names in the use case.
-        known: all columns of the use case's table.
+        spec: the use case's table.
         columns: new names of columns; None leaves a column out.
         cursor: the cursor's column, which is left out where the use case does not know it.
+        is_text: whether all cells are texts of a CSV file, whose way to write numbers is told from all of them.
     """
 
     label: str
-    keys: tuple[str, ...]
-    known: frozenset[str]
+    spec: TableSpec
     columns: Mapping[str, str | None] = field(default_factory=dict)
     cursor: str | None = None
+    is_text: bool = False
 
     def new_name(self, name: str) -> str | None:
         """Return what a delivered column is called in the update, None where it is left out."""
         if name in self.columns:
             return self.columns[name]
-        return None if name == self.cursor and name not in self.known else name
+        is_known = name in (*self.spec.keys, *self.spec.variable_names)
+        return None if name == self.cursor and not is_known else name
 
 
 def leave_out_taken(rows: Rows, seen: frozenset[str]) -> Rows:
@@ -131,7 +135,7 @@ def digest_row(names: Sequence[str], row: Sequence[Any]) -> str:
 
 
 def make_batch(rows: Rows, *, shape: Shape, reason: str) -> Batch | None:
-    """Return the rows as the update that they make: a Parquet file; None where there are none.
+    """Return the rows as the update that they make: a Parquet or CSV file; None where there are none.
 
     Of rows with the same key the last one counts where the cursor says which one that is: in a table of changes it
     is the newest. Rows that the cursor does not tell apart are all kept, and the rules on updates say what is wrong.
@@ -149,21 +153,31 @@ def make_batch(rows: Rows, *, shape: Shape, reason: str) -> Batch | None:
         twice = sorted({name for name in names if names.count(name) > 1})
         raise SourceError(f"found the columns {twice} twice; give them names that differ in the query or in `columns`")
     kept = list(_last_of_each_key(rows, shape=shape))
-    table = pa.table([_to_array([row[at] for row in kept]) for at, _ in chosen], names=names)
+    columns = [[row[at] for row in kept] for at, _ in chosen]
+    content = _to_csv(names, columns) if shape.is_text else _to_parquet(names, columns)
+    digest, ending = hashlib.sha256(content).hexdigest(), "csv" if shape.is_text else "parquet"
+    return Batch(f"{shape.label}-{digest[:12]}.{ending}", content, digest, len(kept), reason)
+
+
+def _to_parquet(names: Sequence[str], columns: Sequence[list[Any]]) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(table, sink)
-    content = sink.getvalue().to_pybytes()
-    digest = hashlib.sha256(content).hexdigest()
-    return Batch(f"{shape.label}-{digest[:12]}.parquet", content, digest, len(kept), reason)
+    pq.write_table(pa.table([_to_array(column) for column in columns], names=list(names)), sink)
+    return bytes(sink.getvalue())
+
+
+def _to_csv(names: Sequence[str], columns: Sequence[list[Any]]) -> bytes:
+    sink = io.StringIO()
+    csv.writer(sink, lineterminator="\n").writerows([names, *zip(*columns, strict=True)])
+    return sink.getvalue().encode()
 
 
 def _last_of_each_key(rows: Rows, *, shape: Shape) -> Iterator[tuple[Any, ...]]:
     """Yield the rows without those that a later row of the same key replaces."""
     places = {shape.new_name(name): at for at, name in enumerate(rows.names)}
-    if shape.cursor not in rows.names or not set(shape.keys) <= set(places):
+    if shape.cursor not in rows.names or not set(shape.spec.keys) <= set(places):
         yield from rows.cells
         return
-    at_cursor, at_keys = rows.names.index(shape.cursor), [places[key] for key in shape.keys]
+    at_cursor, at_keys = rows.names.index(shape.cursor), [places[key] for key in shape.spec.keys]
     newest = {tuple(_spell(row[at]) for at in at_keys): row[at_cursor] for row in rows.cells}
     for row in rows.cells:
         if newest[tuple(_spell(row[at]) for at in at_keys)] == row[at_cursor]:

@@ -13,7 +13,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from loopcast.errors import SourceError
 from loopcast.sources.batch import (
-    NOWHERE,
     Fetched,
     Position,
     Rows,
@@ -49,11 +48,13 @@ def fetch_sql(source: SqlSource, position: Position, *, shape: Shape, secrets: S
     limit = source.batch_rows + len(seen)
     with _connect(source, secrets=secrets) as connection:
         rows = _read(connection, source, start=start, limit=limit)
-    if not rows.cells:
-        return Fetched(None, position or NOWHERE)
     new = leave_out_taken(rows, seen)
-    reached = _reach(rows.column(source.cursor), last if position else None, lookback=source.lookback)
     is_full = len(rows.cells) == limit
+    if not new.cells and is_full:
+        raise SourceError(f"found {limit} rows that are all the same; write SELECT DISTINCT, or raise batch_rows")
+    if not new.cells:
+        return Fetched(None, position)
+    reached = _reach(rows.column(source.cursor), last if position else None, lookback=source.lookback)
     after = {
         "cursor": encode_cursor(reached),
         "seen": sorted({*_at_the_end(rows, source, reached=reached), *(seen if is_full else ())}),
@@ -96,18 +97,17 @@ def _at_the_end(rows: Rows, source: SqlSource, *, reached: Any) -> Iterator[str]
 def _connect(source: SqlSource, *, secrets: Secrets) -> Iterator[sa.Connection]:
     """Open a connection for one fetch; what goes wrong is told without URL and secrets."""
     place = describe_url(source.url, secrets=secrets)
-    text = secrets.resolve(source.url)
     try:
-        url = sa.make_url(text)
+        url = sa.make_url(secrets.resolve(source.url))
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_bound_waits(url, source.timeout_s))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        said = secrets.mask(str(error)).replace(text, place)
+        said = str(error)
         raise SourceError(f"{place} is no database that can be opened: {said}; see the SQLAlchemy URLs") from None
     try:
         with engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        said = secrets.mask(str(error.orig if isinstance(error, DBAPIError) else error)).strip()
+        said = str(error.orig if isinstance(error, DBAPIError) else error).strip()
         raise SourceError(f"{place} answered: {said}") from None
 
 

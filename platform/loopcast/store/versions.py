@@ -8,7 +8,7 @@ record, and all others read it. Not here: how rows are put together (`loopcast.s
     versions/v00000017.json  quarantine/v00000017.json
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -108,6 +108,16 @@ class VersionStore:
         """Return the claim that was made with an idempotency key, None where there is none."""
         self._remember_last_key()
         return self._find_key(idempotency_key)
+
+    def find_claimed(self, idempotency_keys: Iterable[str]) -> frozenset[str]:
+        """Return those of some idempotency keys that have a claim, however many they are, by one look."""
+        self._remember_last_key()
+        known = frozenset(self._lake.list(self._path("idempotency")))
+        return frozenset(key for key in idempotency_keys if self._key_path(key) in known)
+
+    def is_delivered(self, content: bytes) -> bool:
+        """Return whether some version was made of just these bytes."""
+        return self._lake.exists(self._path("uploads", sha256(content)))
 
     def upload_of(self, version: str) -> bytes:
         """Return the bytes that were delivered for a version; raises DamageError where they have changed."""

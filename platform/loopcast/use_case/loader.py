@@ -3,6 +3,7 @@
 No Dagster here: the component in `loopcast.orchestration` takes the same models.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from loopcast.use_case.yaml_lines import compose_documents, construct_document, 
 
 COMPONENT = "loopcast.orchestration.component.ForecastUseCase"
 FILE_NAME = "defs.yaml"
+PASSWORD = re.compile(r"://[^/\s'\"]*@")
 
 
 def load_use_cases(folder: Path) -> dict[str, UseCase]:
@@ -72,13 +74,13 @@ def _build(document: dict[str, Any], *, node: yaml.Node, file: Path) -> UseCase:
         return UseCase.model_validate(document.get("attributes") or {})
     except ValidationError as error:
         first = _plain_error(error.errors(include_url=False)[0])
-        path = ("attributes", *_written_path(first["loc"], document.get("attributes")))
         missing = first["type"] == "missing"
+        path = ("attributes", *_written_path(first["loc"], document.get("attributes"), is_missing=missing))
         raise UseCaseError(
             file=str(file),
             line=line_of(node, path),
             field=".".join(str(part) for part in path),
-            found="nothing" if missing else repr(first["input"]),
+            found="nothing" if missing else PASSWORD.sub("://***@", repr(first["input"])),
             expected=_expected(first),
         ) from error
 
@@ -91,16 +93,14 @@ def _plain_error(error: Any) -> Any:
     return {**error, "loc": (*error["loc"], "kind"), "input": found, "msg": f"one of {expected}"}
 
 
-def _written_path(path: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
+def _written_path(path: tuple[Any, ...], value: Any, *, is_missing: bool) -> tuple[Any, ...]:
     """Return the part of a path that stands in the YAML: a list of one may be left out, kinds are no level of it."""
     kept: list[Any] = []
     for part in path:
-        is_there = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int)
-        if is_there:
+        if part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int):
             value = value[part]
-        if is_there or part is path[-1]:
             kept.append(part)
-    return tuple(kept)
+    return (*kept, path[-1]) if is_missing else tuple(kept)
 
 
 def _expected(error: Any) -> str:

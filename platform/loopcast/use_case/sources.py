@@ -67,7 +67,7 @@ class InboxSource(Frozen):
 class PolledSource(Frozen):
     """What all sources have that are asked for news every so often."""
 
-    name: Name = Field(default="", validate_default=False, description="Name of the source; default: its kind.")
+    name: Name | None = Field(default=None, description="Name of the source; default: its kind.")
     every: Duration | None = Field(
         default=None, description="Time between two polls; default: a 24th of the cadence, at most an hour."
     )
