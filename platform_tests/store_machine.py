@@ -5,7 +5,7 @@ import io
 import shutil
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from errno import EIO
 from pathlib import Path
@@ -21,6 +21,7 @@ from loopcast.errors import StoreError
 from loopcast.store.lake import LocalLake
 from loopcast.store.verify import verify
 from loopcast.store.version_records import version_key
+from loopcast.store.versions import VersionStore
 from store_examples import NOW, SPEC, FailingDisk, PowerCutError, store_over, upload
 
 Rows = dict[tuple[str, datetime], dict[str, Any]]
@@ -82,7 +83,7 @@ class VersionMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
-        self.handles = [store_over(LocalLake(self.root)) for _ in range(2)]
+        self._open()
         self.sent: list[tuple[str, Change]] = []
         self.states: list[Rows] = []
 
@@ -104,6 +105,7 @@ class VersionMachine(RuleBasedStateMachine):
         number = data.draw(st.integers(len(self.states) + 1, len(self.sent)))
         record = self.handles[handle].versions.settle(version_key(number), now=NOW)
         self._follow(number)
+        self._count("settle")
         assert record.status == ("refused" if self.sent[number - 1][1].is_bad else "accepted")
 
     @rule(change=changes(), handle=st.integers(0, 1), name=st.integers(0, 10**9))
@@ -111,6 +113,7 @@ class VersionMachine(RuleBasedStateMachine):
         self._claim(self.handles[handle], change, f"{name}.csv")
         self.handles[1 - handle].versions.settle(version_key(len(self.sent)), now=NOW)
         self._follow(len(self.sent))
+        self._count("settle")
 
     @rule(handle=st.integers(0, 1), data=st.data())
     @precondition(lambda self: self.sent)
@@ -136,7 +139,7 @@ class VersionMachine(RuleBasedStateMachine):
 
     @rule()
     def reopen(self) -> None:
-        self.handles = [store_over(LocalLake(self.root)) for _ in range(2)]
+        self._open()
         self._count("reopen")
 
     @rule(change=changes(), name=st.integers(0, 10**9), fail_at=st.integers(1, 45), is_power=st.booleans())
@@ -175,6 +178,12 @@ class VersionMachine(RuleBasedStateMachine):
                 max(times, default=None),
             )  # fmt: skip
             assert newest.state_digest == state_digest(to_frame(rows), SPEC)
+
+    def _open(self) -> None:
+        """Open both handles; the second never keeps rows in memory."""
+        self.handles = [store_over(LocalLake(self.root)) for _ in range(2)]
+        versions = VersionStore(self.handles[1].lake, folder="demo", spec=SPEC, code_version="test", head_bytes=0)
+        self.handles[1] = replace(self.handles[1], versions=versions)
 
     def _claim(self, store: Any, change: Change, name: str) -> None:
         claim = store.versions.claim(upload(change.to_csv(), name=name), now=NOW)

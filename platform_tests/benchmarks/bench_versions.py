@@ -71,7 +71,7 @@ def settle_afresh(folder: str, number: int) -> dict[str, float]:
     """Return what the first thing costs in a fresh process: opening, a patch; and in another handle, reading."""
     seed = np.random.default_rng(number)
     send(open_store("memory://", use_case="bench", spec=SPEC, code_version="bench"), 1, seed)  # imports are not counted
-    opening = _time(lambda: open_here(folder).versions.newest())
+    opening = _time(open_here(folder).versions.newest)
     store = open_here(folder)
     first = send(store, number + 1, seed)
     reader = open_here(folder)

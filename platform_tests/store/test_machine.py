@@ -5,4 +5,4 @@ from store_machine import run_machine
 
 def test_the_store_is_what_a_plain_dict_says():
     done = run_machine(examples=12, steps=25, derandomize=True)
-    assert set(done) == {"claim", "send_again", "read", "reopen", "meet_a_fault"}
+    assert set(done) == {"claim", "settle", "send_again", "read", "reopen", "meet_a_fault"}

@@ -24,9 +24,9 @@ class VersionLog:
 
     def count_claims(self) -> int:
         """Return the highest number that is claimed; raises DamageError where a claim has got lost."""
-        is_first = not self._highest["claims"]
+        settled = 0 if self._highest["claims"] else self.count_records()  # first: a claim comes before its record
         number = self._count("claims")
-        if is_first and self.count_records() > number:
+        if settled > number:
             raise DamageError(f"{self.path('claims', number + 1)} is missing; restore it from a copy")
         return number
 
