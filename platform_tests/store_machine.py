@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pandas as pd
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -28,7 +28,7 @@ Rows = dict[tuple[str, datetime], dict[str, Any]]
 
 START = datetime(2020, 1, 1)  # noqa: DTZ001 - wall-clock time
 SERIES = ("a", "b", "ç 'd' \"e\"")
-NUMBERS = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([0.1, 1e300, -2.5e-7]))
+NUMBERS = st.one_of(st.none(), st.integers(-3, 3), st.sampled_from([0.1, 1e14, -2.5e-7]))
 TEXTS = st.sampled_from([None, "u", "v,w", "ü'"])
 KEYS = st.tuples(st.sampled_from(SERIES), st.integers(0, 5).map(lambda hours: START + timedelta(hours=hours)))
 COLUMNS = st.lists(st.sampled_from(SPEC.variable_names), min_size=1, unique=True)
@@ -225,6 +225,7 @@ def run_machine(*, examples: int, steps: int, derandomize: bool) -> Counter[str]
             max_examples=examples,
             stateful_step_count=steps,
             derandomize=derandomize,
+            phases=[Phase.generate] if derandomize else list(Phase),  # shrinking takes minutes
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
