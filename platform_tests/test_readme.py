@@ -80,12 +80,13 @@ def test_the_component_named_is_the_one_that_loads() -> None:
 
 def test_the_variables_named_are_those_that_count() -> None:
     rows = re.findall(r"^\| `(LOOPCAST_[A-Z_]+)` \|[^|]*\| ([^|]+) \|", README, re.MULTILINE)
-    assert len(rows) == 4
+    assert len(rows) == 5
     defaults = {name: default.strip("` ") for name, default in rows}
     settings = read_settings({"LOOPCAST_HOME": "/h"})
     assert f"/h/{defaults['LOOPCAST_LAKE']}" == settings.lake
     assert Path(f"/h/{defaults['LOOPCAST_USE_CASES']}") == settings.use_cases
     assert Path(f"/h/{defaults['LOOPCAST_INBOX']}") == settings.inbox
+    assert Path(f"/h/{defaults['LOOPCAST_WAREHOUSE']}") == settings.warehouse
 
 
 @pytest.mark.parametrize("path", sorted(set(paths_of_map())))

@@ -102,6 +102,22 @@ def test_a_key_makes_two_files_one_update_and_one_file_two(home: Path, second: A
     assert read("update", "counts", str(home / "first.csv"), "--key", "monday")["duplicate"]
 
 
+def test_an_update_is_in_the_warehouse_when_its_command_ends(second: Any) -> None:
+    rows = read("warehouse", "query", "SELECT version, added FROM counts.versions ORDER BY version")
+    assert rows[:2] == [{"version": "v00000001", "added": 1344}, {"version": "v00000002", "added": 24}]
+    assert read("warehouse", "query", "SELECT count(*) AS n FROM counts.dataset") == [{"n": 1368}]
+
+
+def test_a_warehouse_that_cannot_be_written_is_told_and_fails_no_update(
+    home: Path, second: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOOPCAST_WAREHOUSE", str(home / "second.csv" / "w.duckdb"))
+    result = run("update", "counts", str(home / "second.csv"), "--key", "without warehouse")
+    assert result.exit_code == 0
+    assert "the warehouse was not brought up to date: cannot write" in result.stderr
+    assert "Traceback" not in result.output
+
+
 def test_a_malformed_file_ends_with_status_1_and_words(home: Path, project: Project) -> None:
     result = run("update", "counts", str(home / "bad.csv"))
     assert result.exit_code == 1

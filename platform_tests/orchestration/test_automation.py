@@ -29,6 +29,10 @@ class Daemon:
         self.cursor = dg.evaluate_automation_conditions(self.defs, instance).cursor
 
     def tick(self) -> Requested:
+        """Return what is asked for, but for the warehouse, which is asked for after nearly everything."""
+        return {noun: keys for noun, keys in self.tick_all().items() if noun != "warehouse"}
+
+    def tick_all(self) -> Requested:
         result = dg.evaluate_automation_conditions(self.defs, self.instance, cursor=self.cursor)
         self.cursor = result.cursor
         keys = self.defs.resolve_asset_graph().get_all_asset_keys()
@@ -44,6 +48,16 @@ class Daemon:
     def materialize(self, noun: str, key: str | None = None) -> bool:
         job = self.defs.resolve_implicit_global_asset_job_def()
         return self._run(job, [self.names.asset(noun)], key, {USE_CASE: "counts"})
+
+    def begin(self, noun: str, key: str | None) -> dg.DagsterRun:
+        """Record a run that has started and does not end."""
+        job = self.defs.resolve_implicit_global_asset_job_def()
+        return self.instance.create_run_for_job(
+            job,
+            tags={USE_CASE: "counts"} | ({"dagster/partition": key} if key else {}),
+            asset_selection=frozenset({self.names.asset(noun)}),
+            status=dg.DagsterRunStatus.STARTED,
+        )
 
     def _run(self, job: dg.JobDefinition, keys: list[dg.AssetKey], key: str | None, tags: dict[str, str]) -> bool:
         done = job.execute_in_process(
@@ -68,8 +82,9 @@ def start(daemon: Daemon) -> None:
     daemon.run_turn(make_counts("2024-01-01", 42), has_zoo=False)
     for noun, key in (("reflection", None), ("experiment", "b0001"), ("model_zoo", "z0001"), ("forecast", "v00000001")):
         assert daemon.materialize(noun, key)
-    while daemon.tick():
-        continue
+    while asked := daemon.tick_all():
+        if "warehouse" in asked:
+            assert daemon.materialize("warehouse")
 
 
 def test_from_the_first_update_to_the_zoo_each_step_asks_for_the_next_and_once(daemon: Daemon) -> None:
@@ -140,3 +155,55 @@ def test_an_experiment_whose_gate_is_shut_opens_no_zoo_and_is_not_asked_for_agai
     assert daemon.materialize("experiment", "b0001")
     assert daemon.instance.get_dynamic_partitions("counts_zoos") == []
     assert daemon.tick() == {}
+
+
+WAREHOUSE = {"warehouse": {None}}
+
+
+def test_a_turn_is_delivered_once_it_has_ended_and_a_delivery_asks_for_nothing(daemon: Daemon) -> None:
+    start(daemon)
+    assert daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    assert daemon.tick_all() == WAREHOUSE
+    assert daemon.tick_all() == {}
+    assert daemon.materialize("warehouse")
+    assert daemon.tick_all() == {}
+
+
+def test_many_turns_between_two_ticks_are_delivered_at_once(daemon: Daemon) -> None:
+    start(daemon)
+    for day in (12, 13, 14):
+        assert daemon.run_turn(make_counts(f"2024-02-{day}", 1), has_zoo=True)
+    assert daemon.tick_all() == WAREHOUSE
+    assert daemon.tick_all() == {}
+
+
+@pytest.mark.parametrize("under_way", ["forecast", "warehouse"])
+def test_news_wait_while_a_turn_or_a_delivery_is_under_way(daemon: Daemon, under_way: str) -> None:
+    start(daemon)
+    assert daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
+    keys = {"forecast": "v00000002", "warehouse": None}
+    run = daemon.begin(under_way, keys[under_way])
+    assert [daemon.tick_all(), daemon.tick_all()] == [{}, {}]
+    daemon.instance.report_run_canceled(run)
+    assert daemon.tick_all() == WAREHOUSE
+    assert daemon.tick_all() == {}
+
+
+def test_what_happens_between_a_request_and_its_delivery_is_delivered_too(daemon: Daemon) -> None:
+    daemon.run_turn(make_counts("2024-01-01", 42), has_zoo=False)
+    assert daemon.tick_all() == {"reflection": {None}, **WAREHOUSE}
+    daemon.materialize("reflection")
+    assert daemon.tick_all() == {"experiment": {"b0001"}, **WAREHOUSE}
+    daemon.materialize("warehouse")
+    daemon.materialize("experiment", "b0001")
+    assert daemon.tick_all() == {"model_zoo": {"z0001"}}
+    daemon.materialize("warehouse")
+    daemon.materialize("model_zoo", "z0001")
+    assert daemon.tick_all() == WAREHOUSE
+    assert daemon.tick_all() == {}
+
+
+def test_a_refused_update_delivers_nothing(daemon: Daemon) -> None:
+    start(daemon)
+    assert not daemon.run_turn(b"at,count\n2024-02-12 00:00,many\n", has_zoo=True)
+    assert daemon.tick_all() == {}

@@ -24,6 +24,7 @@ GRAPH = {
     "accuracy_report": (["dataset", "forecast"], "counts_versions", []),
     "reflection": (["accuracy_report", "dataset"], None, []),
     "profile": (["dataset"], "counts_versions", ["in_control"]),
+    "warehouse": (["accuracy_report", "dataset", "forecast", "model_zoo", "reflection"], None, []),
 }
 
 
@@ -57,7 +58,7 @@ def test_only_the_feed_is_made_elsewhere(defs: dg.Definitions) -> None:
     nodes = nodes_of(defs)
     assert [noun for noun, node in nodes.items() if not node.is_materializable] == ["source_feed"]
     automated = {noun for noun, node in nodes.items() if node.automation_condition}
-    assert automated == {"experiment", "model_zoo", "forecast", "accuracy_report", "reflection", "profile"}
+    assert automated == {"experiment", "model_zoo", "forecast", "accuracy_report", "reflection", "profile", "warehouse"}
     assert {noun for noun, node in nodes.items() if node.freshness_policy} == {"dataset", "forecast"}
 
 
@@ -135,15 +136,16 @@ def test_the_demo_loads_as_definitions(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_settings_come_from_the_environment_and_relative_ones_are_below_home(tmp_path: Path) -> None:
     plain = read_settings({"LOOPCAST_HOME": str(tmp_path)})
     lake = str(tmp_path / ".loopcast" / "lake")
-    assert plain == Settings(use_cases=tmp_path / "platform/use_cases", lake=lake, inbox=tmp_path / "inbox")
+    warehouse = tmp_path / ".loopcast" / "warehouse.duckdb"
+    assert plain == Settings(tmp_path / "platform/use_cases", lake, tmp_path / "inbox", warehouse)
     given = {"LOOPCAST_HOME": str(tmp_path), "LOOPCAST_LAKE": "memory://", "LOOPCAST_INBOX": "/in"}
-    assert read_settings({**given, "LOOPCAST_USE_CASES": "mine"}) == Settings(
-        tmp_path / "mine", "memory://", Path("/in")
+    assert read_settings({**given, "LOOPCAST_USE_CASES": "mine", "LOOPCAST_WAREHOUSE": "w.db"}) == Settings(
+        tmp_path / "mine", "memory://", Path("/in"), tmp_path / "w.db"
     )
 
 
 def test_empty_variables_count_as_not_set(tmp_path: Path) -> None:
-    names = ("LOOPCAST_USE_CASES", "LOOPCAST_LAKE", "LOOPCAST_INBOX")
+    names = ("LOOPCAST_USE_CASES", "LOOPCAST_LAKE", "LOOPCAST_INBOX", "LOOPCAST_WAREHOUSE")
     home = {"LOOPCAST_HOME": str(tmp_path)}
     assert read_settings({**home, **dict.fromkeys(names, "")}) == read_settings(home)
 

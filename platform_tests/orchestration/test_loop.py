@@ -14,6 +14,7 @@ from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import REFLECTED, TURN, Names
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.runs import QUIET, Runner, RunOutcome
+from loopcast.store.warehouse_file import query_warehouse
 from made_use_case import PANEL_YAML, make_counts, make_project, make_sales, send
 
 BAD = b"at,count,promotion\n2024-02-27 00:00,many,0\n2024-02-27 00:30,5,0\n"
@@ -223,3 +224,31 @@ def test_the_run_configuration_that_the_asset_names_is_taken_and_no_other(counts
     assert forecast_with("current")
     with pytest.raises(dg.DagsterInvalidConfigError):
         forecast_with("newest")
+
+
+def test_the_warehouse_is_delivered_by_its_asset_and_says_how_to_ask_it(counts: Played) -> None:
+    assert counts.runner.deliver().success
+    made = counts.materialization("warehouse").metadata
+    assert made["delivered"].value == "everything anew"
+    tables = {record.data["table"]: record.data["rows"] for record in made["tables"].value.records}
+    assert (tables["versions"], tables["quarantine"]) == (4, 1)
+    path = counts.project.settings.warehouse
+    assert (made["path"].value, made["bytes"].value) == (str(path), path.stat().st_size)
+    query = made["example"].value.split('"')[1]
+    assert len(query_warehouse(path, query)) == 24
+    assert counts.runner.deliver().success
+    assert counts.materialization("warehouse").metadata["delivered"].value == "nothing was new"
+    path.unlink()
+    assert counts.runner.deliver().success
+    assert len(query_warehouse(path, query)) == 24
+
+
+def test_a_warehouse_that_cannot_be_written_fails_its_own_run_alone_and_in_words(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "home")
+    project.settings.warehouse.mkdir(parents=True)
+    with dg.DagsterInstance.ephemeral() as instance:
+        played = Played(project, instance)
+        assert played.outcomes[played.play(make_counts("2024-01-01", 1))].success
+        outcome = played.runner.deliver()
+    assert not outcome.success
+    assert outcome.explanation.startswith("cannot write ")

@@ -11,6 +11,7 @@ from loopcast.cli.play import replay, serve
 from loopcast.cli.pull import pull
 from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
+from loopcast.cli.warehouse import warehouse
 from loopcast.cli.write import update
 from loopcast.errors import LoopcastError
 
@@ -26,7 +27,21 @@ def cli() -> None:
     """
 
 
-for command in (update, pull, versions, show, forecast, accuracy, minimal, replay, verify, quarantine, contract, serve):
+for command in (
+    update,
+    pull,
+    versions,
+    show,
+    forecast,
+    accuracy,
+    minimal,
+    replay,
+    verify,
+    quarantine,
+    warehouse,
+    contract,
+    serve,
+):
     cli.add_command(command)
 
 

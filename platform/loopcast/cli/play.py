@@ -13,6 +13,7 @@ from tqdm import tqdm
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_record, print_rows
 from loopcast.cli.read import open_use_case
+from loopcast.cli.write import deliver
 from loopcast.errors import LoopcastError
 from loopcast.loop.accuracy import read_accuracy
 from loopcast.loop.contract import put_in_force
@@ -48,6 +49,7 @@ def replay(use_case: str, updates: int | None, as_json: bool) -> None:
                 if not outcome.success:
                     raise LoopcastError(f"{turn.version} ({item.name}): {outcome.explanation}")
             runner.follow()
+        deliver(runner)
     print_rows(list_history(project), as_json=as_json, title=f"Versions of {use_case}")
     if not as_json:
         click.echo(f"Production accuracy of {use_case}:")

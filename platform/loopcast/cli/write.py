@@ -43,7 +43,15 @@ def send_upload(project: Project, upload: Upload, *, as_json: bool) -> NoReturn:
             click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
         if not is_daemon_running(instance):  # a daemon's conditions look after what follows
             runner.follow()
+            deliver(runner)
     told = describe_version(project, claim.version)
     why = explain_version(project, claim.version)
     print_record({**told, "duplicate": claim.duplicate, "refused_because": why}, as_json=as_json)
     sys.exit(1 if told["status"] != "accepted" or claim.version in failed else 0)
+
+
+def deliver(runner: Runner) -> None:
+    """Bring the warehouse up to date; that it could not be is told, and is no failure of what came before."""
+    outcome = runner.deliver()
+    if not outcome.success:
+        click.echo(f"loopcast: the warehouse was not brought up to date: {outcome.explanation}", err=True)

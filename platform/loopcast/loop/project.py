@@ -23,11 +23,13 @@ class Settings:
         use_cases: folder with one sub-folder per use case.
         lake: URL or folder of the lake.
         inbox: folder that holds one inbox folder per use case.
+        warehouse: the DuckDB file that people query.
     """
 
     use_cases: Path
     lake: str
     inbox: Path
+    warehouse: Path
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,23 @@ def reflection_condition() -> Condition:
     return (news.since_last_handled() & ~WHEN.in_progress()).with_label("news not reflected on yet")
 
 
+def warehouse_condition() -> Condition:
+    """Deliver when anything that is delivered is new, all of it at once.
+
+    While turns are under way their news gather: a hundred updates in a row are delivered once, at their end, and a
+    delivery never runs beside another one. A long experiment is not waited for.
+
+    Not `since_last_handled()`: it forgets what happens between a request and the next tick, or while the delivery runs.
+    """
+    news = WHEN.any_deps_match(WHEN.newly_updated())
+    handled = (WHEN.newly_requested() & ~news) | WHEN.initial_evaluation()
+    return (news.since(handled) & _is_quiet()).with_label("news not delivered yet")
+
+
+def _is_quiet() -> Condition:
+    return ~WHEN.in_progress() & ~WHEN.any_deps_in_progress()
+
+
 def _changed_outside_turns(key: dg.AssetKey, *, label: str) -> Condition:
     """A dependency was updated by a run that is not a turn: a turn makes the rest of the chain itself."""
     turned = WHEN.all_new_updates_have_run_tags(tag_keys={TURN})
@@ -62,9 +79,4 @@ def _changed_outside_turns(key: dg.AssetKey, *, label: str) -> Condition:
 
 def _guarded(changed: Condition) -> Condition:
     """Handle each change once, not while a run is under way, and never on a version whose check failed."""
-    return (
-        changed.since_last_handled()
-        & ~WHEN.in_progress()
-        & ~WHEN.any_deps_in_progress()
-        & WHEN.all_deps_blocking_checks_passed()
-    )
+    return changed.since_last_handled() & _is_quiet() & WHEN.all_deps_blocking_checks_passed()

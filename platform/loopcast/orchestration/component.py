@@ -18,9 +18,10 @@ from loopcast.orchestration.assets.profile import build_profile
 from loopcast.orchestration.assets.raw_update import build_raw_update
 from loopcast.orchestration.assets.reflection import build_reflection
 from loopcast.orchestration.assets.source_feed import build_source_feed
+from loopcast.orchestration.assets.warehouse import build_warehouse
 from loopcast.orchestration.jobs import build_turn
 from loopcast.orchestration.polling import build_poll_sensors, build_source_checks
-from loopcast.orchestration.resources import ProjectResource
+from loopcast.orchestration.resources import ProjectResource, WarehouseResource
 from loopcast.orchestration.sensors import build_automation_sensor, build_inbox_sensor
 from loopcast.orchestration.settings import read_settings
 from loopcast.orchestration.stage import Stage
@@ -36,6 +37,7 @@ COMPUTED: tuple[Callable[[Stage], dg.AssetsDefinition], ...] = (
     build_accuracy_report,
     build_reflection,
     build_profile,
+    build_warehouse,
 )
 
 
@@ -63,11 +65,12 @@ class ForecastUseCase(dg.Component):
 
 
 def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None = None) -> dg.Definitions:
-    """Return the assets, checks, job, sensors and the resource of one use case.
+    """Return the assets, checks, job, sensors and resources of one use case.
 
     Args:
         use_case: the use case.
-        resource: opens its store and inbox; default: where the environment says (`loopcast.orchestration.settings`).
+        resource: opens its store and inbox, and names the warehouse; default: as the environment says
+            (`loopcast.orchestration.settings`).
     """
     stage = Stage(use_case)
     opened = resource or ProjectResource.of(use_case, settings=read_settings())
@@ -76,5 +79,5 @@ def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None =
         asset_checks=build_source_checks(stage),
         jobs=[build_turn(stage.names)],
         sensors=[build_inbox_sensor(stage), build_automation_sensor(stage), *build_poll_sensors(stage)],
-        resources={stage.resource_key: opened},
+        resources={stage.resource_key: opened, stage.warehouse_key: WarehouseResource(path=opened.warehouse)},
     )

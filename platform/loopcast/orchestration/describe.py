@@ -10,6 +10,7 @@ import dagster as dg
 import numpy as np
 import pandas as pd
 
+from loopcast.loop.tables import describe_variables
 from loopcast.schemas import DESCRIPTIONS
 from loopcast.use_case.model import UseCase
 
@@ -43,24 +44,14 @@ def describe_columns(frame: pd.DataFrame) -> dg.TableSchema:
 
 def describe_dataset_columns(use_case: UseCase) -> dg.TableSchema:
     """Return the declared columns of a use case's table, with units and roles."""
-    keys = [dg.TableColumn(name=name, type="string", description="series key") for name in use_case.series_keys]
-    stamp = dg.TableColumn(
-        name=use_case.timestamp,
-        type="timestamp",
-        description=f"{use_case.timestamp_marks} of the period, {_zone(use_case)}",
+    texts = {use_case.timestamp: "timestamp", **dict.fromkeys(use_case.series_keys, "string")}
+    types = texts | {p.name: "string" for p in use_case.predictors if p.kind != "number"}
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(name=name, type=types.get(name, "float64"), description=description)
+            for name, description in describe_variables(use_case).items()
+        ]
     )
-    target = dg.TableColumn(
-        name=use_case.target.name, type="float64", description=_unit("target", use_case.target.unit)
-    )
-    predictors = [
-        dg.TableColumn(
-            name=p.name,
-            type="float64" if p.kind == "number" else "string",
-            description=_unit("predictor, known ahead" if p.known_ahead else "predictor", p.unit),
-        )
-        for p in use_case.predictors
-    ]
-    return dg.TableSchema(columns=[*keys, stamp, target, *predictors])
 
 
 def describe_numbers(values: Mapping[str, object]) -> dict[str, float]:
@@ -96,11 +87,3 @@ def _to_type(dtype: Any) -> str:
         if str(dtype) in {"str", "object"}
         else str(dtype)
     )
-
-
-def _unit(role: str, unit: str) -> str:
-    return f"{role}, in {unit}" if unit else role
-
-
-def _zone(use_case: UseCase) -> str:
-    return "UTC" if use_case.time_zone else "wall-clock time"

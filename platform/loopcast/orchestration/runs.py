@@ -4,7 +4,7 @@ The same jobs and assets as in the daemon's runs; nothing is computed here.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import dagster as dg
 from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
+from loopcast.orchestration.assets.warehouse import WAREHOUSE
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.instance import PROCESS_TAG, add_keys
 from loopcast.orchestration.names import USE_CASE, Names
@@ -81,6 +82,12 @@ class Runner:
         done.extend(turn.version for turn, _ in self.turn_all()) if done else None
         return done
 
+    def deliver(self, *, fresh: bool = False) -> RunOutcome:
+        """Bring the warehouse up to date, or make the use case's schema in it anew."""
+        key, tags = self._names.asset(WAREHOUSE), {USE_CASE: self._names.use_case}
+        config = {"ops": {"__".join(key.path): {"config": {"fresh": fresh}}}}
+        return self._execute(self._asset_job, [key], key=None, tags=tags, config=config)
+
     def materialize(self, noun: str, *, key: str | None = None) -> RunOutcome:
         """Run one asset, for one partition where it has any."""
         tags = {USE_CASE: self._names.use_case}
@@ -91,7 +98,13 @@ class Runner:
         return [key for key in keys if key not in there]
 
     def _execute(
-        self, job: dg.JobDefinition, selection: Sequence[dg.AssetKey], *, key: str | None, tags: dict[str, str]
+        self,
+        job: dg.JobDefinition,
+        selection: Sequence[dg.AssetKey],
+        *,
+        key: str | None,
+        tags: dict[str, str],
+        config: Mapping[str, Any] | None = None,
     ) -> RunOutcome:
         result = job.execute_in_process(
             asset_selection=list(selection),
@@ -99,7 +112,7 @@ class Runner:
             tags={**tags, PROCESS_TAG: str(os.getpid())},
             instance=self.instance,
             raise_on_error=False,
-            run_config=QUIET,
+            run_config={**QUIET, **(config or {})},
         )
         return RunOutcome(run_id=result.run_id, success=result.success, explanation=_explain(result))
 

@@ -6,6 +6,7 @@
 | `LOOPCAST_USE_CASES` | folder of use cases | `platform/use_cases` |
 | `LOOPCAST_LAKE` | folder or object-store URL of the lake | `.loopcast/lake` |
 | `LOOPCAST_INBOX` | folder with one inbox per use case | `inbox` |
+| `LOOPCAST_WAREHOUSE` | DuckDB file for queries | `.loopcast/warehouse.duckdb` |
 """
 
 import os
@@ -24,6 +25,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         use_cases=home / (given.get("LOOPCAST_USE_CASES") or "platform/use_cases"),
         lake=lake if "://" in lake else str(home / lake),
         inbox=home / (given.get("LOOPCAST_INBOX") or "inbox"),
+        warehouse=home / (given.get("LOOPCAST_WAREHOUSE") or ".loopcast/warehouse.duckdb"),
     )
 
 
@@ -33,6 +35,7 @@ def write_settings(settings: Settings) -> dict[str, str]:
         "LOOPCAST_USE_CASES": str(settings.use_cases),
         "LOOPCAST_LAKE": settings.lake,
         "LOOPCAST_INBOX": str(settings.inbox),
+        "LOOPCAST_WAREHOUSE": str(settings.warehouse),
     }
 
 

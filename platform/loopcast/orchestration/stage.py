@@ -41,6 +41,11 @@ class Stage:
         return f"{self.use_case.name}_project"
 
     @property
+    def warehouse_key(self) -> str:
+        """Key of the use case's `WarehouseResource`."""
+        return f"{self.use_case.name}_warehouse"
+
+    @property
     def freshness(self) -> dg.FreshnessPolicy:
         """Overdue when no update arrived within the contract's cadence and grace; a warning after the cadence."""
         contract = self.use_case.contract

@@ -115,7 +115,7 @@ class OutputStore:
             NotFoundError: it was not written.
             DamageError: the file is not what was written.
         """
-        manifest = self.manifest(table, partition) if number is None else self._manifest_at(table, partition, number)
+        manifest = self.manifest(table, partition) if number is None else self.manifest_at(table, partition, number)
         if manifest is None:
             raise NotFoundError(f"{table} has no partition {partition}; it has {self.partitions(table)[-5:]}")
         return read_table(read_content(self._lake, manifest.file, digest=manifest.file_digest), path=manifest.file)
@@ -123,17 +123,29 @@ class OutputStore:
     def manifest(self, table: str, partition: str) -> OutputManifest | None:
         """Return the newest manifest of a partition, None where it was not written."""
         numbers = self._numbers(table, partition)
-        return self._manifest_at(table, partition, numbers[-1]) if numbers else None
+        return self.manifest_at(table, partition, numbers[-1]) if numbers else None
+
+    def manifest_at(self, table: str, partition: str, number: int) -> OutputManifest:
+        """Return the manifest of the n-th writing of a partition; raises NotFoundError where there is none."""
+        return to_manifest(read_record(self._lake, self._manifest_path(table, partition, number)))
 
     def history(self, table: str, partition: str) -> list[OutputManifest]:
         """Return all manifests of a partition, in order."""
-        return [self._manifest_at(table, partition, number) for number in self._numbers(table, partition)]
+        return [self.manifest_at(table, partition, number) for number in self._numbers(table, partition)]
 
     def partitions(self, table: str) -> list[str]:
         """Return the partitions of a table that were written, sorted."""
+        return sorted(self.newest_numbers(table))
+
+    def newest_numbers(self, table: str) -> dict[str, int]:
+        """Return the number of the newest writing of each partition, from the names of the files alone."""
         prefix = f"{self._folder}/{_check_name(table)}"
         paths = (path.removeprefix(f"{prefix}/") for path in self._lake.list(prefix))
-        return sorted({path.split("/")[0] for path in paths if path.count("/") == 1 and path.endswith(".json")})
+        written = (path.split("/") for path in paths if path.count("/") == 1 and path.endswith(".json"))
+        numbers: dict[str, int] = {}
+        for partition, name in written:
+            numbers[partition] = max(numbers.get(partition, 0), int(name.removesuffix(".json")))
+        return numbers
 
     def write_document(self, kind: str, document: Mapping[str, Any]) -> str:
         """Write a JSON document under the SHA-256 of its canonical form and return that digest.
@@ -165,10 +177,6 @@ class OutputStore:
         """Return the numbers of a partition's manifests, in order."""
         paths = self._lake.list(self._place(table, partition))
         return [int(path[-13:-5]) for path in paths if path.endswith(".json")]
-
-    def _manifest_at(self, table: str, partition: str, number: int) -> OutputManifest:
-        """Return one manifest of a partition."""
-        return to_manifest(read_record(self._lake, self._manifest_path(table, partition, number)))
 
     def _manifest_path(self, table: str, partition: str, number: int) -> str:
         """Return where a manifest is."""

@@ -105,7 +105,7 @@ def _find_patterns(refs: Sequence[PatchRef], selection: Selection) -> dict[str, 
 
 def _build_base(ref: PatchRef, selection: Selection, *, spec: TableSpec, path: str | None) -> str:
     """Return the SQL of the base's rows."""
-    source = BASE if path is None else f"read_parquet({_quote_text(path)})"
+    source = BASE if path is None else f"read_parquet({quote_text(path)})"
     names = [quote_name(name) for name in spec.keys]
     for name in selection.columns:
         kind = "DOUBLE" if spec.variable(name).kind == "number" else "VARCHAR"
@@ -152,6 +152,6 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _quote_text(text: str) -> str:
+def quote_text(text: str) -> str:
     """Return a text as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
