@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.loop.accuracy import score_version
+from loopcast.loop.contract import settle_version
 from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
@@ -117,7 +118,7 @@ def send(project: Project, content: pd.DataFrame | bytes, *, name: str = "update
 def take_turn(project: Project, content: pd.DataFrame | bytes, *, name: str = "update.csv", now: datetime = NOW) -> str:
     """Take an update through the whole loop without Dagster, as far as it goes, and return its version."""
     version = send(project, content, name=name, now=now)
-    if project.store.versions.settle(version, now=now).status == "refused":
+    if settle_version(project, version, by="test", now=now).status == "refused":
         return version
     forecast_version(project, version, now=now)
     score_version(project, version, now=now)

@@ -10,11 +10,14 @@
     │   └── DamageError        stored bytes are not what their digest says
     ├── SourceError        a source cannot be reached, or answers what it should not
     ├── ModelError         no model could be built or applied
+    │   └── TableError         a table is not what its schema says, so it is not written
     └── CallerError        the call makes no sense as it stands
 
 Every message says what was found, what was expected and what to do. Bad rows in an update are not an
 exception but a value (`loopcast.dataops.violations.Violation`).
 """
+
+from collections.abc import Mapping
 
 MESSAGE_LIMIT = 2_000
 
@@ -89,6 +92,15 @@ class SourceError(LoopcastError):
 
 class ModelError(LoopcastError):
     """No model could be built or applied."""
+
+
+class TableError(ModelError):
+    """A table is not what its schema says, so it is not written."""
+
+    def __init__(self, message: str, *, table: str, broken: Mapping[str, int]) -> None:
+        """Keep the table's name and how many rows break each rule."""
+        super().__init__(message)
+        self.table, self.broken = table, dict(broken)
 
 
 class CallerError(LoopcastError):

@@ -5,11 +5,12 @@ The dataset table itself is described by `loopcast.dataops.table.TableSpec`, bec
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa
 from pandera.errors import SchemaErrors
 
-from loopcast.errors import ModelError
+from loopcast.errors import TableError
 
 DESCRIPTIONS = {
     "timestamp": "time that is forecast, in UTC (or wall-clock time where the use case has no zone)",
@@ -66,6 +67,11 @@ DESCRIPTIONS = {
     "limit": "what it may reach without a cause",
     "score": "value over limit",
 }
+TABLE_RULES = {
+    "column_in_dataframe": "no column is missing",
+    "column_in_schema": "no column but those of the schema",
+    "multiple_fields_uniqueness": "each key once",
+}
 FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
 
 
@@ -73,19 +79,44 @@ def check_table(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame
     """Return the frame, after making sure that it is what its schema says.
 
     Raises:
-        ModelError: it is not; the message names column, rule, and the first values found.
+        TableError: it is not; the message names column, rule, and the first values found.
     """
     try:
         return schema.validate(frame, lazy=True)
     except SchemaErrors as error:
-        cases = error.failure_cases.head(3)
-        told = "; ".join(f"{row.column}: {row.check}: found {row.failure_case}" for row in cases.itertuples())
-        raise ModelError(f"the {schema.name} table is not what it must be: {told}. Please report this") from error
+        cases = error.failure_cases
+        first = cases.head(3).itertuples()
+        told = "; ".join(f"{row.column}: {row.check}: found {row.failure_case}" for row in first)
+        message = f"the {schema.name} table is not what it must be: {told}. Please report this"
+        raise TableError(message, table=str(schema.name), broken=_count_broken(cases)) from error
+
+
+def list_rules(schema: pa.DataFrameSchema) -> list[str]:
+    """Return the names of all rules of a schema, as they stand in `TableError.broken`."""
+    rules = [TABLE_RULES["column_in_dataframe"], TABLE_RULES["column_in_schema"]]
+    rules += [TABLE_RULES["multiple_fields_uniqueness"]] if schema.unique else []
+    rules += [str(check.error or check.name) for check in schema.checks]
+    for name, column in schema.columns.items():
+        checks = [f"dtype('{column.dtype}')", *([] if column.nullable else ["not_nullable"])]
+        rules += [f"{name}: {check}" for check in [*checks, *(str(rule.error or rule.name) for rule in column.checks)]]
+    return rules
+
+
+def _count_broken(cases: pd.DataFrame) -> dict[str, int]:
+    """Return how many rows break each rule; pandera repeats a table's rule for every column of the row."""
+    broken: dict[str, int] = {}
+    for (context, check), group in cases.astype({"check": "str"}).groupby(["schema_context", "check"], sort=False):
+        if context == "Column":
+            counts = group["column"].value_counts(sort=False)
+            broken |= {f"{column}: {check}": int(count) for column, count in counts.items()}
+        else:
+            broken[TABLE_RULES.get(str(check), str(check))] = int(group["index"].nunique()) or len(group)
+    return broken
 
 
 def number(*, nullable: bool = False) -> pa.Column:
-    """Return a column of float64."""
-    return pa.Column("float64", nullable=nullable)
+    """Return a column of float64 without infinities."""
+    return pa.Column("float64", pa.Check(np.isfinite, name="finite", error="finite"), nullable=nullable)
 
 
 def count(minimum: int = 0) -> pa.Column:

@@ -177,6 +177,24 @@ def test_a_key_with_nothing_to_ingest_fails_in_words(counts: Played) -> None:
     counts.instance.delete_dynamic_partition("counts_versions", key)
 
 
+@pytest.mark.parametrize("check", ["input", "output"])
+def test_every_stage_is_checked_on_what_it_reads_and_writes(counts: Played, check: str) -> None:
+    versions = {"v00000001", "v00000002", "v00000003", "v00000004"}
+    expected = {
+        "raw_update": versions,
+        "dataset": versions if check == "input" else versions - {"v00000003"},
+        "forecast": versions - {"v00000003"},
+        "accuracy_report": versions - {"v00000003"},
+        "experiment": {"b0001"},
+        "model_zoo": {"z0001"},
+    }
+    for noun, keys in expected.items():
+        history = counts.instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(counts.names.asset(noun), check), limit=20
+        )
+        assert {record.partition for record in history if record.status.value == "SUCCEEDED"} == keys, noun
+
+
 def test_nothing_is_left_unfinished(counts: Played) -> None:
     assert list_turns(counts.project) == []
 

@@ -3,14 +3,18 @@
 The measures are in `loopcast.reflection.accuracy`, the rows they are given in `loopcast.loop.accuracy`.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pandas as pd
 
 from loopcast.loop.accuracy import VersionAccuracy, score_version, trace_errors
+from loopcast.loop.stage_checks import check_accuracy
 from loopcast.orchestration.automation import accuracy_condition
 from loopcast.orchestration.charts import draw_accuracy, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
 DESCRIPTION = """\
 Production accuracy: forecasts of earlier versions against the actuals that this version brought or corrected,
@@ -28,14 +32,18 @@ def build_accuracy_report(stage: Stage) -> dg.AssetsDefinition:
             names.asset("dataset"),
             dg.AssetDep(names.asset("forecast"), partition_mapping=dg.AllPartitionMapping()),
         ],
+        check_specs=list_stage_checks(stage, "accuracy_report", names.versions),
         automation_condition=accuracy_condition(names),
     )
-    def accuracy_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def accuracy_report(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         project, version = stage.project(context), context.partition_key
         with explain_failures():
-            scored = score_version(project, version, now=current_time())
+            scored = yield from attempt(lambda: score_version(project, version, now=current_time()))
             errors = trace_errors(project, until=version)
-        return _describe_accuracy(stage, scored, errors)
+        yield _describe_accuracy(stage, scored, errors)
+        yield from show_checks(check_accuracy(project, scored.manifest))
 
     return accuracy_report
 

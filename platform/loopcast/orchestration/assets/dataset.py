@@ -11,6 +11,7 @@ from loopcast.dataops.attainment import Attainment
 from loopcast.loop.contract import judge_version, settle_version
 from loopcast.loop.production import read_last_values
 from loopcast.loop.project import Project
+from loopcast.loop.stage_checks import check_dataset
 from loopcast.orchestration.charts import draw_history, to_markdown_image
 from loopcast.orchestration.checks import ACCEPTED, check_version, explain_refusal
 from loopcast.orchestration.contract_checks import (
@@ -21,6 +22,7 @@ from loopcast.orchestration.contract_checks import (
 )
 from loopcast.orchestration.describe import describe_dataset_columns, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import list_stage_checks, show_checks
 from loopcast.store.version_records import VersionRecord
 
 DESCRIPTION = """\
@@ -46,7 +48,11 @@ def build_dataset(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("dataset", kinds={"parquet"}, description=DESCRIPTION),
         partitions_def=names.versions,
         deps=[names.asset("raw_update")],
-        check_specs=[check, *list_promise_checks(stage)],
+        check_specs=[
+            check,
+            *list_stage_checks(stage, "dataset", names.versions, blocking=True),
+            *list_promise_checks(stage),
+        ],
         output_required=False,
         freshness_policy=stage.freshness,
     )
@@ -59,6 +65,7 @@ def build_dataset(stage: Stage) -> dg.AssetsDefinition:
             # First the materialization: to Dagster a check that came before it is one of an older state, never passed.
             yield from [_describe_version(stage, project, record, attained)] if record.status == "accepted" else []
             yield check_version(store, record)
+            yield from show_checks(check_dataset(project, record))
             yield from check_promises(attained)
             explain_refusal(store, record)
             explain_broken(record.version, attained)

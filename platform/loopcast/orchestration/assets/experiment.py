@@ -8,11 +8,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from loopcast.loop.experiment import Experiment, run_experiment
+from loopcast.loop.stage_checks import check_experiment
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
 from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
 GATE = "gate"
 DESCRIPTION = """\
@@ -35,15 +37,19 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("experiment", kinds={"scikitlearn"}, description=DESCRIPTION),
         partitions_def=names.builds,
         deps=[dg.AssetDep(names.asset("dataset"), partition_mapping=dg.AllPartitionMapping())],
-        check_specs=[gate],
+        check_specs=[gate, *list_stage_checks(stage, "experiment", names.builds)],
         automation_condition=new_key_condition(),
     )
-    def experiment(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def experiment(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        project, build = stage.project(context), context.partition_key
         with explain_failures():
-            made = run_experiment(stage.project(context), context.partition_key, now=current_time())
+            made = yield from attempt(lambda: run_experiment(project, build, now=current_time()))
         if made.zoo is not None:
             add_keys(context.instance, names.zoos, [made.zoo.zoo])
         yield _describe_experiment(stage, made)
+        yield from show_checks(check_experiment(project, made))
 
     return experiment
 

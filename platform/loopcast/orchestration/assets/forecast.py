@@ -9,10 +9,12 @@ import dagster as dg
 from pydantic import Field
 
 from loopcast.loop.production import VersionForecast, ZooChoice, forecast_version
+from loopcast.loop.stage_checks import check_forecast
 from loopcast.orchestration.automation import forecast_condition
 from loopcast.orchestration.charts import draw_forecast, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks, show_no_work
 
 DESCRIPTION = """\
 The forecast of the horizon after this version, with its interval, by the zoo in force.
@@ -41,24 +43,28 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
             names.asset("dataset"),
             dg.AssetDep(names.asset("model_zoo"), partition_mapping=dg.LastPartitionMapping()),
         ],
+        check_specs=list_stage_checks(stage, "forecast", names.versions),
         output_required=False,
         automation_condition=forecast_condition(names),
         freshness_policy=stage.freshness,
     )
-    def forecast(context: dg.AssetExecutionContext, config: ForecastConfig) -> Iterator[dg.MaterializeResult[None]]:
-        version = context.partition_key
+    def forecast(
+        context: dg.AssetExecutionContext, config: ForecastConfig
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        project, version = stage.project(context), context.partition_key
         with explain_failures():
-            made = forecast_version(stage.project(context), version, now=current_time(), choice=config.zoo)
+            made = yield from attempt(lambda: forecast_version(project, version, now=current_time(), choice=config.zoo))
         if made is None:
-            context.log.info(
-                f"No forecast for {version}: no zoo is in force for it yet. `reflection` opens the first build."
-            )
+            reason = f"No forecast for {version}: no zoo is in force for it yet. `reflection` opens the first build."
+            context.log.info(reason)
+            yield from show_no_work(reason)
             return
         for variable, reason in made.ignored.items():
             context.log.info(f"Predictor {variable} is left out: {reason}.")
         for note in (*made.prediction.situations_unmet, *made.prediction.notes):
             context.log.info(f"{note}.")
         yield _describe_forecast(stage, made)
+        yield from show_checks(check_forecast(project, made.manifest))
 
     return forecast
 

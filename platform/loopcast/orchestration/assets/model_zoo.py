@@ -3,6 +3,8 @@
 Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.experiment`.
 """
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pandas as pd
 
@@ -14,10 +16,12 @@ from loopcast.loop.experiment import (
     describe_weights,
     release_zoo,
 )
+from loopcast.loop.stage_checks import check_zoo
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import list_stage_checks, show_checks
 
 DESCRIPTION = """\
 The models that forecast from a version on: members and their weights, one model per situation, intervals,
@@ -32,12 +36,17 @@ def build_model_zoo(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("model_zoo", kinds={"json"}, description=DESCRIPTION),
         partitions_def=names.zoos,
         deps=[dg.AssetDep(names.asset("experiment"), partition_mapping=dg.LastPartitionMapping())],
+        check_specs=list_stage_checks(stage, "model_zoo", names.zoos),
         automation_condition=new_key_condition(),
     )
-    def model_zoo(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def model_zoo(
+        context: dg.AssetExecutionContext,
+    ) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        project = stage.project(context)
         with explain_failures():
-            released = release_zoo(stage.project(context), context.partition_key, now=current_time())
-        return _describe_zoo(released)
+            released = release_zoo(project, context.partition_key, now=current_time())
+        yield _describe_zoo(released)
+        yield from show_checks(check_zoo(project, released))
 
     return model_zoo
 

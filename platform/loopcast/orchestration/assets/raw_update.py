@@ -8,7 +8,9 @@ from collections.abc import Iterator
 import dagster as dg
 
 from loopcast.loop.ingest import claim_for_key, preview_upload
+from loopcast.loop.stage_checks import check_raw_update
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import list_stage_checks, show_checks
 
 DESCRIPTION = """\
 The update behind a version, as it was delivered: additions, corrections, removals; never changed afterwards.
@@ -23,11 +25,13 @@ def build_raw_update(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("raw_update", kinds={"file"}, description=DESCRIPTION),
         partitions_def=stage.names.versions,
         deps=[stage.names.asset("source_feed")],
+        check_specs=list_stage_checks(stage, "raw_update", stage.names.versions),
     )
-    def raw_update(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def raw_update(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         with explain_failures():
             project = stage.project(context)
             claim = claim_for_key(project, context.partition_key, now=current_time())
+            checked = check_raw_update(project, claim)
             preview = preview_upload(project.store.versions.upload_of(claim.version))
         yield dg.MaterializeResult(
             metadata={
@@ -43,5 +47,6 @@ def build_raw_update(stage: Stage) -> dg.AssetsDefinition:
             },
             data_version=dg.DataVersion(claim.upload_digest),
         )
+        yield from show_checks(checked)
 
     return raw_update
