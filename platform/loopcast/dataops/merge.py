@@ -54,7 +54,7 @@ def merge_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> tuple
         update: keys, the variables that were sent, and the operation; sorted by the keys.
         spec: names of the columns.
     """
-    positions = _positions(old, update.frame, spec)
+    positions = find_positions(old, update.frame, spec)
     is_there = positions >= 0
     is_removal = (update.frame[OPERATION] == REMOVE).to_numpy(dtype=bool)
     is_kept = is_there & ~is_removal
@@ -114,7 +114,7 @@ def _take(column: pd.Series, positions: Positions) -> pd.Series:
     return column.reset_index(drop=True).reindex(positions).reset_index(drop=True)
 
 
-def _positions(rows: pd.DataFrame, wanted: pd.DataFrame, spec: TableSpec) -> Positions:
+def find_positions(rows: pd.DataFrame, wanted: pd.DataFrame, spec: TableSpec) -> Positions:
     """Return for each wanted row the position of the row with its keys, -1 where there is none."""
     if rows.empty or wanted.empty:
         return np.full(len(wanted), -1, dtype=np.intp)

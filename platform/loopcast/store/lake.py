@@ -39,6 +39,9 @@ class Lake(Protocol):
     def make_durable(self, path: str) -> None:
         """Make an object that is there survive a crash, even where its writer failed before it could."""
 
+    def delete(self, path: str) -> None:
+        """Remove an object, if there is one, for good."""
+
     def get(self, path: str) -> bytes:
         """Return an object's bytes; raises NotFoundError where there is none."""
 
@@ -83,7 +86,7 @@ class LocalDisk:
         folder.mkdir(exist_ok=True)
 
     def remove(self, staged: Path) -> None:
-        """Remove a staged file."""
+        """Remove a file, if there is one."""
         staged.unlink(missing_ok=True)
 
 
@@ -120,6 +123,15 @@ class ObjectLake:
 
     def make_durable(self, path: str) -> None:
         """Do nothing: an object store's writes are durable when they are there."""
+
+    def delete(self, path: str) -> None:
+        """Remove an object, if there is one, for good."""
+        try:
+            obstore.delete(self._store, path)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise _failure("delete", path, error) from error
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; raises NotFoundError where there is none."""
@@ -200,6 +212,16 @@ class LocalLake(ObjectLake):
             self._disk.sync_folder(folder)
         except OSError as error:
             raise _failure("write", path, error) from error
+
+    def delete(self, path: str) -> None:
+        """Remove an object, if there is one, for good."""
+        file = self._root / path
+        try:
+            if file.parent.is_dir():
+                self._disk.remove(file)
+                self._disk.sync_folder(file.parent)
+        except OSError as error:
+            raise _failure("delete", path, error) from error
 
     def local_path(self, path: str) -> Path | None:
         """Return where an object lies on this machine."""

@@ -1,7 +1,7 @@
 """What an update meets: the rows as they are, and how far the dataset reaches after it.
 
 Here belongs choosing the cheapest way: rows after the end cannot be there; the rows in memory where they are kept; else
-one statement over the files. Not here: those ways themselves (`loopcast.store.head`, `loopcast.store.reading`).
+one statement over the files. Not here: those ways themselves (`loopcast.store.head`, `loopcast.store.datasets`).
 """
 
 from itertools import islice
@@ -12,12 +12,13 @@ import pandas as pd
 from loopcast.dataops.merge import ChangeCounts
 from loopcast.dataops.table import OPERATION, REMOVE, TableSpec
 from loopcast.dataops.updates import Update
+from loopcast.store.datasets import Datasets
 from loopcast.store.head import Head
 from loopcast.store.key_index import SeriesKey, encode_series
 from loopcast.store.patches import PatchFiles, PatchRef
-from loopcast.store.reading import DatasetReader, Extent
+from loopcast.store.reading import Extent
 from loopcast.store.statements import Selection
-from loopcast.store.version_log import VersionLog
+from loopcast.store.version_log import VersionLog, ref_of
 from loopcast.store.version_records import VersionRecord, version_number
 
 HEAD_BYTES = 800_000_000
@@ -32,7 +33,7 @@ class Lookup:
         self,
         log: VersionLog,
         patches: PatchFiles,
-        reader: DatasetReader,
+        datasets: Datasets,
         *,
         spec: TableSpec,
         head_bytes: int = HEAD_BYTES,
@@ -42,11 +43,11 @@ class Lookup:
         Args:
             log: the versions' records.
             patches: their patches.
-            reader: reads them through the engine.
+            datasets: reads whole versions through the engine.
             spec: names and kinds of the columns.
             head_bytes: how much memory the newest version's rows may take; 0: they are never kept.
         """
-        self._log, self._patches, self._reader, self._spec = log, patches, reader, spec
+        self._log, self._patches, self._datasets, self._spec = log, patches, datasets, spec
         self._head_bytes = head_bytes
         self._lookups = 0
         self._head: Head | None = None
@@ -61,10 +62,10 @@ class Lookup:
         keys = known[list(self._spec.keys)]
         selection = Selection(self._spec.variable_names, None, times.min(), times.max(), keys=keys)
         if known.empty:
-            return self._reader.read([], selection)
+            return self._datasets.read(0, selection)
         with self._lock:
             head = self._find_head(parent)
-            return self._reader.read(self._refs_of(parent), selection) if head is None else head.find_rows(keys)
+            return head.find_rows(keys) if head else self._datasets.read(version_number(parent.version), selection)
 
     def read_extent(self, parent: VersionRecord, update: Update, counts: ChangeCounts, ref: PatchRef) -> Extent:
         """Return how far the dataset reaches after an update.
@@ -119,7 +120,7 @@ class Lookup:
             head = self._find_head(parent)
             if head is not None:
                 return head.read_extent(update, before=before)
-            return self._reader.read_extent([*self._refs_of(parent), ref])
+            return self._datasets.read_extent(version_number(parent.version), ref)
 
     def _find_new_series(self, parent: VersionRecord, upserts: pd.DataFrame) -> set[SeriesKey]:
         """Return the series of some rows that a version does not have."""
@@ -137,14 +138,14 @@ class Lookup:
         if not new:
             return new
         wanted = pd.DataFrame(sorted(new), columns=list(self._spec.series_keys)).astype("str")
-        return new - self._reader.read_series(self._refs_of(parent), wanted)
+        return new - self._datasets.read_series(version_number(parent.version), wanted)
 
     def _strike_recent(self, parent: VersionRecord, series: set[SeriesKey]) -> set[SeriesKey]:
         """Return those series that the newest patches do not show to be there: nearly always none are left."""
         for record in islice(self._log.walk_back(version_number(parent.version)), PATCHES_LOOKED_AT):
-            if record.removed or not series or record.patch_digest is None:
+            if record.removed or not series:
                 break
-            frame = self._patches.read_update(record.patch_digest, columns_sent=record.columns_sent).frame
+            frame = self._patches.read_update(ref_of(record)).frame
             series = series - set(encode_series(frame[frame[OPERATION] != REMOVE], self._spec.series_keys)[1])
         return series
 
@@ -155,11 +156,8 @@ class Lookup:
             return None
         if self._head is None:
             return self._load_head(parent, number)
-        for record in self._records_since(self._head.number, number):
-            if record.patch_digest is None:
-                continue
-            update = self._patches.read_update(record.patch_digest, columns_sent=record.columns_sent)
-            self._head.move_on(version_number(record.version), update)
+        for ref in self._log.list_refs(number, after=self._head.number):
+            self._head.move_on(ref.number, self._patches.read_update(ref))
         return self._head
 
     def _load_head(self, parent: VersionRecord, number: int) -> Head | None:
@@ -168,19 +166,6 @@ class Lookup:
         is_large = Head.estimate_bytes(parent.rows, spec=self._spec) > self._head_bytes
         if is_large or self._lookups <= LOOKUPS_BEFORE_HEAD:
             return None
-        frame = self._reader.read(self._refs_of(parent), Selection(self._spec.variable_names))
+        frame = self._datasets.read(number, Selection(self._spec.variable_names))
         self._head = Head(number, frame, spec=self._spec)
         return self._head
-
-    def _records_since(self, known: int, number: int) -> list[VersionRecord]:
-        """Return the accepted versions after one up to another, in order."""
-        later = []
-        for record in self._log.walk_back(number):
-            if version_number(record.version) <= known:
-                break
-            later.append(record)
-        return later[::-1]
-
-    def _refs_of(self, parent: VersionRecord) -> list[PatchRef]:
-        """Return the patches that make a version."""
-        return self._log.list_refs(version_number(parent.version))

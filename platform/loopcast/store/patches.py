@@ -21,22 +21,25 @@ from loopcast.store.records import read_content, sha256
 
 ROW_GROUP_SIZE = 100_000
 CACHE_BYTES = 128_000_000
+PATCHES, CHECKPOINTS = "patches", "checkpoints"
 CACHE_SHARE = 16  # what is larger than this part of the cache is not kept when it is written
 
 
 @dataclass(frozen=True)
 class PatchRef:
-    """Where one accepted version's patch is.
+    """Where one accepted version's patch is, or a checkpoint: a patch that brings the whole version.
 
     Args:
         number: the version's number.
-        digest: the SHA-256 of the patch file.
+        digest: the SHA-256 of the file.
         columns_sent: the variables it carries.
+        kind: `patches` or `checkpoints`, which is its folder.
     """
 
     number: int
     digest: str
     columns_sent: tuple[str, ...]
+    kind: str = PATCHES
 
 
 class PatchFiles:
@@ -50,56 +53,67 @@ class PatchFiles:
         self._checked: set[str] = set()
         self._time_ranges: dict[str, tuple[datetime, datetime]] = {}
 
-    def write(self, update: Update) -> tuple[str, int]:
+    def write(self, update: Update, *, kind: str = PATCHES) -> tuple[str, int]:
         """Write an update as a patch and return the file's digest and how many bytes it has."""
         table = pa.Table.from_pandas(update.frame, schema=self._schema(update.columns_sent), preserve_index=False)
         table = table.replace_schema_metadata(None)
         content = _to_parquet(table)
         digest = sha256(content)
-        self._lake.put_content(self.path(digest), content)
+        self._lake.put_content(self._path(kind, digest), content)
         if table.nbytes * CACHE_SHARE <= CACHE_BYTES:
             self._keep(digest, table)
         return digest, len(content)
 
-    def read_update(self, digest: str, *, columns_sent: tuple[str, ...]) -> Update:
+    def read_update(self, ref: PatchRef) -> Update:
         """Return a patch as the update that it was."""
-        return Update(self.read(digest).to_pandas(), columns_sent)
+        return Update(self.read(ref).to_pandas(), ref.columns_sent)
 
-    def read(self, digest: str) -> Any:
+    def read(self, ref: PatchRef) -> Any:
         """Return a patch as an Arrow table: keys, the variables that were sent, `_operation`."""
-        if digest in self._cache:
-            return self._cache[digest]
-        content = read_content(self._lake, self.path(digest), digest=digest)
+        if ref.digest in self._cache:
+            return self._cache[ref.digest]
+        content = read_content(self._lake, self.path(ref), digest=ref.digest)
         try:
             table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise DamageError(f"{self.path(digest)} is damaged: {error}; restore the file from a copy") from error
-        self._keep(digest, table)
+            raise DamageError(f"{self.path(ref)} is damaged: {error}; restore the file from a copy") from error
+        self._keep(ref.digest, table)
         return table
 
-    def time_range(self, digest: str) -> tuple[datetime, datetime]:
-        """Return the first and the last timestamp of a patch."""
-        if digest not in self._time_ranges:
-            bounds = pc.min_max(self.read(digest)[self._spec.timestamp]).as_py()
-            self._time_ranges[digest] = (bounds["min"], bounds["max"])
-        return self._time_ranges[digest]
+    def time_range(self, ref: PatchRef) -> tuple[datetime, datetime]:
+        """Return the first and the last timestamp of a patch; without rows the end of time and its beginning."""
+        if ref.digest not in self._time_ranges:
+            bounds = pc.min_max(self.read(ref)[self._spec.timestamp]).as_py()
+            self._time_ranges[ref.digest] = (bounds["min"] or datetime.max, bounds["max"] or datetime.min)  # noqa: DTZ901
+        return self._time_ranges[ref.digest]
 
-    def path(self, digest: str) -> str:
+    def forget(self) -> None:
+        """Drop everything that is kept in memory."""
+        self._cache.clear()
+        self._checked.clear()
+        self._time_ranges.clear()
+        self._cached_bytes = 0
+
+    def path(self, ref: PatchRef) -> str:
         """Return a patch's path in the lake."""
-        return f"{self._folder}/{digest}.parquet"
+        return self._path(ref.kind, ref.digest)
 
-    def local_path(self, digest: str) -> str | None:
+    def local_path(self, ref: PatchRef) -> str | None:
         """Return a patch's path on this machine, None where it is elsewhere.
 
         The first time its bytes are checked; DamageError is raised where they are not what was written.
         """
-        path = self._lake.local_path(self.path(digest))
+        path = self._lake.local_path(self.path(ref))
         if path is None:
             return None
-        if digest not in self._checked:
-            read_content(self._lake, self.path(digest), digest=digest)
-            self._checked.add(digest)
+        if ref.digest not in self._checked:
+            read_content(self._lake, self.path(ref), digest=ref.digest)
+            self._checked.add(ref.digest)
         return str(path)
+
+    def _path(self, kind: str, digest: str) -> str:
+        """Return the path of a file of one kind."""
+        return f"{self._folder}/{kind}/{digest}.parquet"
 
     def _keep(self, digest: str, table: Any) -> None:
         """Keep a table in memory; the ones read longest ago make room."""

@@ -90,7 +90,7 @@ class DatasetReader:
         if selection.start is None and selection.end is None:
             return refs
         start, end = selection.start or datetime.min, selection.end or datetime.max  # noqa: DTZ901 - stored times are naive
-        ranges = ((ref, self._patches.time_range(ref.digest)) for ref in refs[1:])
+        ranges = ((ref, self._patches.time_range(ref)) for ref in refs[1:])
         return [refs[0], *(ref for ref, (first, last) in ranges if first <= end and last >= start)]
 
     def _run(self, query: str, refs: Sequence[PatchRef], selection: Selection) -> Any:
@@ -101,8 +101,8 @@ class DatasetReader:
             )
         cursor = self._engine.cursor()
         try:
-            if self._patches.local_path(refs[0].digest) is None:
-                cursor.register(BASE, self._patches.read(refs[0].digest))
+            if self._patches.local_path(refs[0]) is None:
+                cursor.register(BASE, self._patches.read(refs[0]))
             if len(refs) > 1:
                 cursor.register(OPERATIONS, self._operations(refs[1:]))
             for name, frame in ((SERIES_WANTED, selection.series), (KEYS_WANTED, selection.keys)):
@@ -110,7 +110,7 @@ class DatasetReader:
                     cursor.register(name, pa.Table.from_pandas(frame, preserve_index=False))
             return cursor.sql(query).to_arrow_table()
         except duckdb.Error as error:
-            base = self._patches.path(refs[0].digest)
+            base = self._patches.path(refs[0])
             raise StoreError(f"cannot read the dataset over {base}: {error}; verify the store") from error
         finally:
             cursor.close()
@@ -119,13 +119,13 @@ class DatasetReader:
         """Return all patches after the base in one Arrow table, each row with its version's number."""
         tables = []
         for ref in refs:
-            table = self._patches.read(ref.digest)
+            table = self._patches.read(ref)
             tables.append(table.append_column(VERSION, pa.array(np.full(table.num_rows, ref.number, dtype=np.int64))))
         return pa.concat_tables(tables, promote_options="default")
 
     def _statement(self, refs: Sequence[PatchRef], selection: Selection) -> str:
         """Return the SQL of the rows after the patches."""
-        return build_statement(refs, selection, spec=self._spec, base_path=self._patches.local_path(refs[0].digest))
+        return build_statement(refs, selection, spec=self._spec, base_path=self._patches.local_path(refs[0]))
 
     def _conform(self, frame: pd.DataFrame, selection: Selection) -> pd.DataFrame:
         """Return the frame with the dtypes of a dataset."""

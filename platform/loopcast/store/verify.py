@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopcast.dataops.digest import state_digest
-from loopcast.errors import DamageError, NotFoundError
+from loopcast.errors import DamageError, NotFoundError, StoreError
 from loopcast.store.outputs import is_table, to_manifest
 from loopcast.store.records import numbered, read_content, read_record, sha256
 from loopcast.store.store import Store
 from loopcast.store.version_records import VersionRecord
 
 _DIGEST = r"[0-9a-f]{64}"
-_BY_CONTENT = re.compile(rf"(?:uploads/({_DIGEST})|patches/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)")
+_BY_CONTENT = re.compile(
+    rf"(?:uploads/({_DIGEST})|(?:patches|checkpoints)/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)"
+)
 _IDEMPOTENCY = re.compile(rf"idempotency/{_DIGEST}\.json")
 _TABLE = re.compile(rf"[^/]+/[^/]+/({_DIGEST})\.parquet")
 _NUMBERED = re.compile(r"((?:claims/v|versions/v|[^/]+/[^/]+/))(\d{8})\.json")
@@ -62,6 +64,7 @@ def verify(store: Store) -> VerifyReport:
     paths = store.lake.list(store.use_case)
     damages = [damage for path in paths for damage in _check(fresh, path)]
     damages += _check_chain(fresh, set(paths))
+    damages += _check_checkpoints(fresh, set(paths))
     if not damages:
         damages += _check_state(fresh)
     return VerifyReport(len(paths), tuple(dict.fromkeys(damages)))
@@ -159,9 +162,20 @@ def _check_state(store: Store) -> Iterator[Damage]:
     newest = store.versions.newest()
     if newest is None:
         return
-    frame = store.versions.read(newest.version)
+    frame = store.versions.read(newest.version, is_whole=True)
     found = (len(frame), state_digest(frame, store.spec))
     if found != (newest.rows, newest.state_digest):
         path = f"{store.use_case}/versions/{newest.version}.json"
         problem = f"reads back with {found[0]} rows and the digest {found[1]}"
         yield Damage(path, f"{newest.version} {problem}; expected {newest.rows} rows and {newest.state_digest}")
+
+
+def _check_checkpoints(store: Store, paths: set[str]) -> Iterator[Damage]:
+    """Yield the checkpoints that are not what their version was recorded as; each can be made again."""
+    for path in sorted(path for path in paths if re.fullmatch(rf"{store.use_case}/checkpoints/v\d{{8}}\.json", path)):
+        try:
+            problem = store.versions.check_checkpoint(path[-14:-5])
+        except (StoreError, KeyError, TypeError, ValueError) as error:
+            problem = str(error)
+        if problem is not None:
+            yield Damage(path, f"{path}: {problem}; delete it: nothing is lost, and it is made again when it is due")

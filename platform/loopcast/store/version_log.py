@@ -5,7 +5,7 @@ Here belongs walking along them without reading all. Not here: writing them (`lo
 
 from collections.abc import Callable, Iterator
 
-from loopcast.errors import DamageError
+from loopcast.errors import DamageError, NotFoundError
 from loopcast.store.lake import Lake
 from loopcast.store.patches import PatchRef
 from loopcast.store.records import read_record
@@ -70,13 +70,23 @@ class VersionLog:
             yield record
             record = None if record.parent is None else self.record_at(version_number(record.parent))
 
-    def list_refs(self, number: int) -> list[PatchRef]:
-        """Return the patches that make a settled version, the base first."""
-        return [
-            PatchRef(version_number(record.version), record.patch_digest, record.columns_sent)
-            for record in reversed(list(self.walk_back(number)))
-            if record.patch_digest is not None
-        ]
+    def first_accepted(self, number: int) -> VersionRecord:
+        """Return the first accepted version, of which there is one up to a settled number."""
+        return next(record for record in map(self.record_at, range(1, number + 1)) if record.status == "accepted")
+
+    def list_refs(self, number: int, *, after: int = 0) -> list[PatchRef]:
+        """Return the patches that make a settled version, in order.
+
+        Args:
+            number: the version's number.
+            after: the number of a version whose rows are known; 0: none.
+        """
+        refs = []
+        for record in self.walk_back(number):
+            if version_number(record.version) <= after:
+                break
+            refs.append(ref_of(record))
+        return refs[::-1]
 
     def path(self, kind: str, number: int) -> str:
         """Return where the record of a number is."""
@@ -87,6 +97,13 @@ class VersionLog:
         number = find_highest(lambda at: self._lake.exists(self.path(kind, at)), known=self._highest[kind])
         self._highest[kind] = number
         return number
+
+
+def ref_of(record: VersionRecord) -> PatchRef:
+    """Return the patch of an accepted version."""
+    if record.patch_digest is None:
+        raise NotFoundError(f"{record.version} is {record.status} and has no patch; ask for its refusal")
+    return PatchRef(version_number(record.version), record.patch_digest, record.columns_sent)
 
 
 def find_highest(is_there: Callable[[int], bool], *, known: int = 0) -> int:

@@ -15,19 +15,21 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.dataops.digest import advance
+from loopcast.dataops.diff import Difference, compare_rows
+from loopcast.dataops.digest import advance, state_digest
 from loopcast.dataops.merge import merge_update
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import Update, read_update
 from loopcast.dataops.violations import Refusal
-from loopcast.errors import CallerError, NotFoundError
+from loopcast.errors import CallerError, DamageError, NotFoundError
+from loopcast.store.checkpoints import Checkpoint, Checkpoints
+from loopcast.store.datasets import Datasets
 from loopcast.store.lake import Lake
 from loopcast.store.lookup import HEAD_BYTES, Lookup
 from loopcast.store.patches import PatchFiles, PatchRef
-from loopcast.store.reading import DatasetReader
 from loopcast.store.records import put_record, read_content, read_record, sha256
 from loopcast.store.statements import Selection
-from loopcast.store.version_log import VersionLog
+from loopcast.store.version_log import VersionLog, ref_of
 from loopcast.store.version_records import NOTHING, Claim, Upload, VersionRecord, version_key, version_number
 
 SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
@@ -61,10 +63,11 @@ class VersionStore:
         self._lake, self._folder, self._spec = lake, folder, spec
         self._code_version, self._contract_version = code_version, contract_version
         self._contract_digest = contract_digest
-        self._patches = PatchFiles(lake, folder=f"{folder}/patches", spec=spec)
-        self._reader = DatasetReader(self._patches, spec=spec)
         self._log = VersionLog(lake, folder=folder)
-        self._lookup = Lookup(self._log, self._patches, self._reader, spec=spec, head_bytes=head_bytes)
+        self._patches = PatchFiles(lake, folder=folder, spec=spec)
+        self._datasets = Datasets(self._log, Checkpoints(lake, folder=folder), self._patches, spec=spec)
+        self._lookup = Lookup(self._log, self._patches, self._datasets, spec=spec, head_bytes=head_bytes)
+        self._base: Checkpoint | None = None
         self._remembered = 0
 
     def claim(self, upload: Upload, *, now: datetime, expected: str | None = None) -> Claim:
@@ -182,6 +185,7 @@ class VersionStore:
         series: SeriesChoice | None = None,
         start: datetime | None = None,
         end: datetime | None = None,
+        is_whole: bool = False,
     ) -> pd.DataFrame:
         """Return a version: keys and variables, sorted by the keys; what was never sent is missing.
 
@@ -191,6 +195,7 @@ class VersionStore:
             series: the series wanted, as dicts of the series keys, or as plain values where there is one key.
             start: the first timestamp wanted; naive times are as stored, aware ones are converted.
             end: the last timestamp wanted, itself included.
+            is_whole: whether to put all patches together from the first on, whatever checkpoints there are.
 
         Raises:
             NotFoundError: the version is not settled.
@@ -201,15 +206,52 @@ class VersionStore:
         if unknown:
             raise CallerError(f"found the columns {unknown}; expected some of {list(self._spec.variable_names)}")
         selection = Selection(wanted, self._choose_series(series), self._stored_time(start), self._stored_time(end))
-        return self._reader.read(self._log.list_refs(version_number(version)), selection)
+        return self._datasets.read(self._settled_number(version), selection, is_whole=is_whole)
 
     def patch(self, version: str) -> pd.DataFrame:
         """Return an accepted version's update as stored: keys, the variables that were sent, `_operation`."""
-        record = self.record(version)
-        if record.patch_digest is None:
-            raise NotFoundError(f"{version} is {record.status} and has no patch; ask for its refusal")
-        frame: pd.DataFrame = self._patches.read(record.patch_digest).to_pandas()
+        frame: pd.DataFrame = self._patches.read(ref_of(self.record(version))).to_pandas()
         return frame
+
+    def diff(self, old: str, new: str) -> Difference:
+        """Return which rows and cells are different in two settled versions; the later may stand first.
+
+        Only the keys that the patches between the two speak of are looked at.
+        """
+        numbers = [self._settled_number(old), self._settled_number(new)]
+        keys = list(self._spec.keys)
+        refs = self._log.list_refs(max(numbers), after=min(numbers))
+        touched = [self._patches.read(ref).select(keys).to_pandas() for ref in refs]
+        selection = Selection(self._spec.variable_names)
+        if not touched:
+            nothing = self._datasets.read(0, selection)
+            return compare_rows(nothing, nothing, spec=self._spec)
+        wanted = pd.concat(touched, ignore_index=True).drop_duplicates(ignore_index=True)
+        times = wanted[self._spec.timestamp]
+        selection = replace(selection, keys=wanted, start=times.min(), end=times.max())
+        before, after = (self._datasets.read(number, selection) for number in numbers)
+        return compare_rows(before, after, spec=self._spec)
+
+    def checkpoint(self, version: str) -> Checkpoint | None:
+        """Return the checkpoint of a settled version, which is made if there is none; None where it has no data.
+
+        Raises:
+            DamageError: the version does not read back as it was recorded.
+        """
+        record = self._log.accepted_at(self._settled_number(version))
+        if record is None:
+            return None
+        present = self._datasets.find_base(record)
+        if present.version == record.version and present.file_digest:
+            return present
+        frame = self._datasets.read(version_number(record.version), Selection(self._spec.variable_names))
+        if state_digest(frame, self._spec) != record.state_digest:
+            raise DamageError(f"{record.version} does not read back as it was recorded; verify the store")
+        return self._datasets.write_checkpoint(record, frame)
+
+    def check_checkpoint(self, version: str) -> str | None:
+        """Return what is wrong with the checkpoint of a version, None where nothing is."""
+        return self._datasets.check_checkpoint(self._log.record_at(version_number(version)))
 
     def _settle_one(self, number: int, *, now: datetime) -> None:
         """Write the record of the oldest version that has none, or find that somebody else did."""
@@ -226,7 +268,25 @@ class VersionStore:
         previous = self._log.record_at(number - 1).digest if number > 1 else None
         record = replace(outcome, **self._attribution(claim), previous_digest=previous, settled_at=now)
         put_record(self._lake, self._path("versions", f"{claim.version}.json"), record.to_dict())
+        self._check_base(self._log.record_at(number))
+
+    def _check_base(self, record: VersionRecord) -> None:
+        """Make a checkpoint of an accepted version where its base is outgrown; most often a glance in memory."""
+        if record.status != "accepted":
+            return
+        if self._base is None or self._base.is_outgrown(record):
+            self._base = self._datasets.find_base(record)
+        if self._base.is_outgrown(record):
+            try:
+                self._base = self.checkpoint(record.version)
+            except DamageError:  # what is settled is settled: the next attempt is as far away as after a success
+                self._base = Checkpoint.of(record, file_digest="", size=self._base.size, columns=())
+
+    def _settled_number(self, version: str) -> int:
+        """Return a version's number; raises NotFoundError where it is not settled."""
+        number = version_number(version)
         self._log.record_at(number)
+        return number
 
     def _attribution(self, claim: Claim) -> dict[str, Any]:
         """Return the fields of a record that say who, whence, why and by which code."""
