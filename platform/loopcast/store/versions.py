@@ -274,13 +274,15 @@ class VersionStore:
         """Make a checkpoint of an accepted version where its base is outgrown; most often a glance in memory."""
         if record.status != "accepted":
             return
-        if self._base is None or self._base.is_outgrown(record):
-            self._base = self._datasets.find_base(record)
-        if self._base.is_outgrown(record):
+        base = self._base
+        if base is None or base.is_outgrown(record):
+            base = self._datasets.find_base(record)
+        if base.is_outgrown(record):
             try:
-                self._base = self.checkpoint(record.version)
+                base = self.checkpoint(record.version) or base
             except DamageError:  # what is settled is settled: the next attempt is as far away as after a success
-                self._base = Checkpoint.of(record, file_digest="", size=self._base.size, columns=())
+                base = Checkpoint.of(record, file_digest="", size=base.size, columns=())
+        self._base = base
 
     def _settled_number(self, version: str) -> int:
         """Return a version's number; raises NotFoundError where it is not settled."""
