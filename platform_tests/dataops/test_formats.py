@@ -59,6 +59,12 @@ def test_the_delimiter_is_the_one_that_makes_the_known_columns(delimiter):
     assert read_ok(text.encode(), "u.csv").frame["sky"].iloc[0] == f"grey{other * 3}wet{inside}"
 
 
+def test_a_line_that_names_the_separator_is_obeyed_and_counted():
+    text = "sep=;\r\nt;site;load\r\n2020-01-01;A;1,5\r\n2020-01-01 00:30;A;2\r\n2020-01-02;A\r\n"
+    assert rules(text.encode(), "u.csv") == [("off_grid", 4, "t"), ("wrong_cell_count", 5, None)]
+    assert read_ok("\r\n".join(text.splitlines()[:3]).encode(), "u.csv").frame["load"].tolist() == [1.5]
+
+
 def test_single_quotes_quote_where_the_header_has_them():
     text = "'t';'site';'load'\n'2020-01-01';'it \"is\"; A';'2,5'\n"
     frame = read_ok(text.encode(), "u.csv").frame
@@ -75,6 +81,10 @@ def test_an_encoding_is_taken_only_where_all_that_are_likely_agree():
     cyrillic = text.replace("Köln Süd", "Вена").encode("cp1251")
     assert rules(cyrillic, "u.csv") == [("unknown_encoding", 2, None)]
     assert read_ok(cyrillic, "u.csv", encoding="cp1251").frame["site"][0] == "Вена"
+
+
+def test_a_byte_order_mark_says_more_than_what_is_declared():
+    assert read_ok(FILES["mark.csv"], "u.csv", encoding="cp1252").facts["encoding"] == "utf-8"
 
 
 def test_times_written_otherwise_are_read_when_declared_and_only_then():
@@ -95,6 +105,12 @@ def test_json_rows_must_all_have_the_same_names():
         ("mixed_columns", 3, "load"), ("mixed_columns", 4, "site")
     ]  # fmt: skip
     assert rules(b'{"site":"A","site":"B","t":"2020-01-01"}\n', "u.jsonl") == [("mixed_columns", 1, None)]
+
+
+def test_the_names_that_most_rows_have_are_the_ones_that_count():
+    extra = b'{"site":"A","t":"2020-01-02","load":1,"note":"x"}\n'
+    rows = b"".join(b'{"site":"A","t":"2020-01-%02d","load":1}\n' % day for day in (3, 4))
+    assert rules(extra + rows, "u.jsonl") == [("mixed_columns", 1, "note")]
 
 
 def test_broken_json_is_named_by_its_line():
@@ -126,6 +142,13 @@ def test_a_day_number_in_a_workbook_is_a_time_and_a_sheet_can_be_declared():
     assert read_ok(content, "u.xlsx", sheet="More").frame["t"].tolist() == [pd.Timestamp("2020-01-01 01:00")]
     assert len(read_ok(content, "u.xlsx").frame) == 3
     assert rules(content, "u.xlsx", sheet="Other") == [("missing_sheet", None, None)]
+
+
+def test_a_hidden_sheet_is_not_the_first():
+    def hide(workbook):
+        workbook.create_sheet("Lists", 0).sheet_state = "hidden"
+
+    assert read_ok(make_excel(change=hide), "u.xlsx").facts["sheet"] == "Data"
 
 
 def test_blank_rows_of_a_workbook_are_left_out_and_rows_are_numbered_as_excel_does():

@@ -72,7 +72,8 @@ def test_between_commas_a_bare_point_is_a_decimal_point():
     ("declared", "values"),
     [
         ({"decimal": ","}, [1.234, 12.5]), ({"decimal": "."}, [1234, 12500]), ({"thousands": ","}, [1234, 12500]),
-        ({"decimal": ",", "thousands": ""}, [1.234, 12.5]),
+({"decimal": ",", "thousands": ""}, [1.234, 12.5]), ({"thousands": ""}, [1.234, 12.5]),
+        ({"thousands": " "}, [1.234, 12.5]),
     ],
 )  # fmt: skip
 def test_what_is_declared_ends_the_doubt(declared, values):

@@ -3,6 +3,7 @@
 Here belongs reading rows. Not here: the dialect (`loopcast.dataops.csv_dialect`), encodings and numbers.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,23 @@ import pyarrow.csv as pa_csv
 
 from loopcast.dataops.csv_dialect import CsvDialect, find_dialect
 from loopcast.dataops.encodings import decode_text
-from loopcast.dataops.raw_table import Limits, RawTable, drop_rows, find_blank_rows, refuse_file, unreadable
+from loopcast.dataops.raw_table import (
+    Limits,
+    RawTable,
+    drop_rows,
+    find_blank_rows,
+    refuse_file,
+    refuse_rows,
+    unreadable,
+)
 from loopcast.dataops.table import OPERATION, TableSpec
 from loopcast.dataops.violations import FOUND_LIMIT, Findings, Violation, join_findings
 from loopcast.errors import bound_text
 
 _BLOCK_SIZE = 1 << 24
 _FIRST_DATA_ROW = 2
+# A line that spreadsheet programs write, and read, before the header.
+_SEPARATOR = re.compile(rb"sep=([!-~\t])\r?\n", re.IGNORECASE)
 
 
 def read_csv(
@@ -39,6 +50,9 @@ def read_csv(
     huge = _find_huge_line(body, limits)
     if huge.total:
         return None, huge
+    told = _SEPARATOR.match(body)
+    if told is not None:
+        delimiter, body = told[1].decode(), body[told.end() :]
     line = body.split(b"\n", 1)[0].decode().removesuffix("\r").split("\r", 1)[0]
     known = (*spec.keys, *spec.variable_names, OPERATION)
     dialect = find_dialect(line, known=known, delimiter=spec.file_format.delimiter or delimiter)
@@ -46,17 +60,24 @@ def read_csv(
         return None, unreadable("no header line", expected="a first line with the columns' names")
     if len(dialect.header) > limits.columns:
         return None, _too_many_columns(len(dialect.header), limits)
-    table, findings = _read_rows(body if body.endswith((b"\n", b"\r")) else body + b"\n", dialect)
+    first_row = _FIRST_DATA_ROW if told is None else _FIRST_DATA_ROW + 1
+    table, findings = _read_rows(body if body.endswith((b"\n", b"\r")) else body + b"\n", dialect, first_row=first_row)
     facts = {"kind": "CSV", **dialect.describe(), "encoding": encoding}
     return RawTable(table.names, table.columns, table.rows, facts, is_localised=True), findings
 
 
-def _read_rows(body: bytes, dialect: CsvDialect) -> tuple[RawTable, Findings]:
+def _read_rows(body: bytes, dialect: CsvDialect, *, first_row: int) -> tuple[RawTable, Findings]:
     """Return the rows below the header, without the blank ones and the ones of the wrong width."""
-    bad: list[Any] = []
+    bad: list[tuple[int, str, str | None]] = []
 
     def keep_bad_row(row: Any) -> str:
-        bad.append((row.number, row.actual_columns, row.text))
+        bad.append(
+            (
+                row.number + first_row - _FIRST_DATA_ROW,
+                f"{row.actual_columns} cells: {bound_text(row.text, limit=FOUND_LIMIT)}",
+                None,
+            )
+        )
         return "skip"
 
     names = [str(position) for position in range(len(dialect.header))]
@@ -73,11 +94,14 @@ def _read_rows(body: bytes, dialect: CsvDialect) -> tuple[RawTable, Findings]:
             column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False, check_utf8=False
         ),
     )  # fmt: skip
-    numbers = np.arange(_FIRST_DATA_ROW, table.num_rows + len(bad) + _FIRST_DATA_ROW, dtype=np.int64)
+    numbers = np.arange(first_row, table.num_rows + len(bad) + first_row, dtype=np.int64)
     numbers = np.setdiff1d(numbers, [number for number, _, _ in bad], assume_unique=True)
     raw = RawTable(dialect.header, tuple(table.columns), numbers)
-    wrong = [_wrong_width(*row, expected=len(dialect.header)) for row in bad]
-    findings = join_findings([*wrong, *_find_open_quotes(body, dialect.quote)])
+    wrong = refuse_rows(
+        "wrong_cell_count", bad, expected=f"{len(dialect.header)} cells, as in the header",
+        action="write every row in full, with a text that holds a delimiter in double quotes",
+    )  # fmt: skip
+    findings = join_findings([wrong, *_find_open_quotes(body, dialect.quote)])
     return drop_rows(raw, find_blank_rows(raw.columns, count=len(raw.rows))), findings
 
 
@@ -104,12 +128,3 @@ def _find_open_quotes(body: bytes, quote: str) -> list[Findings]:
         return []
     expected, action = "every quote closed", "close the quote; write a quote inside of a cell twice"
     return [Findings.of(Violation("open_quote", f"an odd number of {quote}", expected, None, None, action))]
-
-
-def _wrong_width(number: int, width: int, text: str, *, expected: int) -> Findings:
-    """Return the finding for a row that has too few or too many cells."""
-    found = f"{width} cells: {bound_text(text, limit=FOUND_LIMIT)}"
-    action = "write every row in full, with a text that holds a delimiter in double quotes"
-    return Findings.of(
-        Violation("wrong_cell_count", found, f"{expected} cells, as in the header", number, None, action)
-    )

@@ -29,11 +29,11 @@ def decode_text(content: bytes, *, encoding: str | None) -> tuple[bytes | None, 
 
     Args:
         content: the file's bytes.
-        encoding: the declared encoding; None: a byte order mark says it, or it is UTF-8, or an encoding of Western
-            Europe, if every byte beyond ASCII means the same in all European ones.
+        encoding: the declared encoding; a byte order mark says more. None: UTF-8, or an encoding of Western Europe
+            if every byte beyond ASCII means the same in all European ones.
     """
     mark, marked = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", ""))
-    name = encoding or marked or "utf-8"
+    name = marked or encoding or "utf-8"
     body = content[len(mark) :]
     try:
         text = body.decode(name)

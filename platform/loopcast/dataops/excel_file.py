@@ -24,11 +24,11 @@ from loopcast.dataops.raw_table import (
     find_blank_rows,
     make_text_column,
     refuse_file,
+    refuse_rows,
     unreadable,
 )
 from loopcast.dataops.table import TableSpec
-from loopcast.dataops.violations import FOUND_LIMIT, VIOLATION_LIMIT, Findings, Violation, join_findings
-from loopcast.errors import bound_text
+from loopcast.dataops.violations import Findings, join_findings
 
 # What openpyxl raises on workbooks that are not what they should be: it takes XML at its word.
 BROKEN_WORKBOOK = (
@@ -68,7 +68,9 @@ def _read_sheet(
 ) -> tuple[RawTable | None, Findings]:
     """Return the columns of the declared sheet, or of the first."""
     workbook = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    titles = [sheet.title for sheet in workbook.worksheets]
+    # Hidden sheets hold what a program needs, not what somebody looks at.
+    sheets = sorted(workbook.worksheets, key=lambda sheet: sheet.sheet_state != "visible")
+    titles = [sheet.title for sheet in sheets]
     title = spec.file_format.sheet or (titles[0] if titles else "")
     if title not in titles:
         found, expected = f"the sheets {', '.join(titles) or 'none'}", f"a sheet {title!r}"
@@ -160,16 +162,9 @@ def _find_uncached(content: bytes, title: str, rows: Rows, names: Sequence[str])
         row = rows[number - 1] if number <= len(rows) else ()
         if column >= len(row) or row[column] is None:
             name = names[column] if column < len(names) else None
-            found.append((number, name))
-    violations = (
-        Violation(
-            "uncached_formula", "a formula without a result", "a value", number,
-            None if name is None else bound_text(name, limit=FOUND_LIMIT),
-            "open and save the workbook in a spreadsheet program, or replace formulas by their values",
-        )
-        for number, name in found[:VIOLATION_LIMIT]
-    )  # fmt: skip
-    return Findings(tuple(violations), len(found))
+            found.append((number, "a formula without a result", name))
+    action = "open and save the workbook in a spreadsheet program, or replace formulas by their values"
+    return refuse_rows("uncached_formula", found, expected="a value", action=action)
 
 
 def _list_formulas(content: bytes, title: str) -> Iterator[tuple[int, int]]:

@@ -19,7 +19,7 @@ from loopcast.dataops.csv_file import read_csv
 from loopcast.dataops.excel_file import BROKEN_WORKBOOK, read_excel
 from loopcast.dataops.json_file import read_json_lines, read_json_list
 from loopcast.dataops.parquet_file import read_parquet
-from loopcast.dataops.raw_table import LIMITS, Limits, RawTable, drop_rows, refuse_file, unreadable
+from loopcast.dataops.raw_table import LIMITS, Limits, RawTable, drop_rows, refuse_file, refuse_rows, unreadable
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.violations import Findings, join_findings
 
@@ -109,14 +109,9 @@ def _drop_repeated_headers(table: RawTable, spec: TableSpec) -> tuple[RawTable, 
     if not pa.types.is_string(times.type):
         return table, Findings()
     again = np.asarray(pc.fill_null(pc.equal(times, spec.timestamp), False).to_numpy(), dtype=bool)  # noqa: FBT003
-    parts = [
-        refuse_file(
-            "repeated_header", "the header once more", expected="one header, in the first line",
-            action="remove the line", row=int(row),
-        )
-        for row in table.rows[again]
-    ]  # fmt: skip
-    return drop_rows(table, again), join_findings(parts)
+    rows = [(int(row), "the header once more", None) for row in table.rows[again]]
+    expected = "one header, in the first line"
+    return drop_rows(table, again), refuse_rows("repeated_header", rows, expected=expected, action="remove the line")
 
 
 def _text_columns(table: RawTable) -> Iterator[tuple[str, Any]]:

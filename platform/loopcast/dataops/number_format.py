@@ -5,7 +5,6 @@ Here belong finding that out and rewriting such numbers with a plain point. Not 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -96,7 +95,8 @@ def find_number_format(table: RawTable, *, spec: TableSpec) -> tuple[NumberForma
     if decimal is None:
         # Between cells that commas separate, a bare point cannot stand between thousands.
         is_english = table.facts.get("delimiter") == "comma" and (is_plain or not _have_comma(table, positions))
-        decimal, findings = (".", findings) if is_english else _find_decimal(table, positions)
+        marks = _MARKS if declared.thousands is None else (declared.thousands,)
+        decimal, findings = (".", findings) if is_english else _find_decimal(table, positions, marks)
     thousands = declared.thousands
     if thousands is None:
         thousands = "" if is_plain and decimal != "," else _find_thousands(table, positions, decimal or ".")
@@ -123,12 +123,13 @@ def _have_comma(table: RawTable, positions: Sequence[int]) -> bool:
     return any(pc.any(pc.match_substring(table.columns[position], ",")).as_py() for position in positions)
 
 
-def _find_decimal(table: RawTable, positions: Sequence[int]) -> tuple[str | None, Findings]:
+def _find_decimal(table: RawTable, positions: Sequence[int], marks: tuple[str, ...]) -> tuple[str | None, Findings]:
     """Return the decimal separator that the first telling cell has; None where all numbers are whole."""
+    point, comma = _any_pattern(".", marks), _any_pattern(",", marks)
     doubt: tuple[int, int] | None = None
     for position, start, cells in _batches(table, positions):
         has_mark = _match(cells, "[.,]")
-        as_point, as_comma = _match(cells, _any_pattern(".")), _match(cells, _any_pattern(","))
+        as_point, as_comma = _match(cells, point), _match(cells, comma)
         told = np.flatnonzero(as_point != as_comma)
         if len(told):
             return "." if as_point[told[0]] else ",", Findings()
@@ -183,17 +184,15 @@ def _unify(column: Any) -> Any:
     return pc.utf8_trim_whitespace(column)
 
 
-@lru_cache(maxsize=32)
 def _pattern(decimal: str, thousands: str) -> str:
     """Return the pattern of a whole number with or without marks for thousands."""
     grouped = f"|{_grouped_pattern(decimal, thousands)}" if thousands else ""
     return f"^[+-]?(?:{_plain_pattern(decimal)}{grouped})$"
 
 
-@lru_cache(maxsize=2)
-def _any_pattern(decimal: str) -> str:
-    """Return the pattern of a number with this decimal separator and any marks for thousands."""
-    grouped = (_grouped_pattern(decimal, mark) for mark in _MARKS if mark != decimal)
+def _any_pattern(decimal: str, marks: Sequence[str]) -> str:
+    """Return the pattern of a number with this decimal separator and any of these marks for thousands."""
+    grouped = (_grouped_pattern(decimal, mark) for mark in marks if mark not in {decimal, ""})
     return f"^[+-]?(?:{'|'.join((_plain_pattern(decimal), *grouped))})$"
 
 

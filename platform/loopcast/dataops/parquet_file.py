@@ -42,7 +42,7 @@ def _find_oversize(rows: int, columns: int, size: int, limits: Limits) -> Findin
         refuse_file(rule, f"{count} {noun}", expected=f"at most {limit} {noun}", action="send it in several files")
         for rule, noun, count, limit in (
             ("file_too_large", "bytes when unpacked", size, limits.file_bytes),
-            ("file_too_large", "rows", rows, limits.rows),
+            ("file_too_large", "cells", rows * columns, limits.cells),
             ("too_many_columns", "columns", columns, limits.columns),
         )
         if count > limit

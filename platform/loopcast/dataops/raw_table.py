@@ -3,7 +3,7 @@
 Here belongs what all kinds of file have in common. Not here: any one kind, and what the columns mean.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopcast.dataops.violations import FOUND_LIMIT, Findings, Violation
+from loopcast.dataops.violations import FOUND_LIMIT, VIOLATION_LIMIT, Findings, Violation
 from loopcast.errors import bound_text
 
 
@@ -24,7 +24,7 @@ class Limits:
         file_bytes: bytes of a file, after it is unpacked.
         expansion: how many times as large as its file the content may be, once that is more than `small_bytes`.
         small_bytes: content of this size may be packed however well, in bytes.
-        rows: rows.
+        cells: rows times columns.
         columns: columns.
         line_bytes: bytes of one line of text.
         cell_bytes: bytes of one cell of text.
@@ -33,7 +33,7 @@ class Limits:
     file_bytes: int = 1 << 30
     expansion: int = 200
     small_bytes: int = 1 << 25
-    rows: int = 50_000_000
+    cells: int = 1 << 29
     columns: int = 10_000
     line_bytes: int = 1 << 22
     cell_bytes: int = 1 << 16
@@ -76,6 +76,22 @@ def refuse_file(
     """
     column = None if column is None else bound_text(column, limit=FOUND_LIMIT)
     return Findings.of(Violation(rule, bound_text(found, limit=FOUND_LIMIT), expected, row, column, action))
+
+
+def refuse_rows(rule: str, rows: Sequence[tuple[int, str, str | None]], *, expected: str, action: str) -> Findings:
+    """Return a finding for each of some rows, the first 1,000 in full.
+
+    Args:
+        rule: the rule's name.
+        rows: number of the row, what it holds, and the column where one is meant.
+        expected: what it should hold.
+        action: what the sender should do.
+    """
+    first = [
+        refuse_file(rule, found, expected=expected, action=action, row=row, column=column).violations[0]
+        for row, found, column in rows[:VIOLATION_LIMIT]
+    ]
+    return Findings(tuple(first), len(rows))
 
 
 def unreadable(
