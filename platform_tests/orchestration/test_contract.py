@@ -72,7 +72,7 @@ def test_a_promise_of_severity_error_stops_its_version_in_words_and_no_other(pla
     assert "no occasion" in (found["v00000001"].description or "")
     assert outcomes["v00000002"].success
     assert not outcomes["v00000003"].success
-    words = "v00000003 is accepted, but not what the contract promises: rows_per_update: promised rowCount 1 to 24 rows"
+    words = "v00000003 is accepted, but not what the contract promises: rows_per_update: promised 1 to 24 rows in each"
     assert outcomes["v00000003"].explanation.startswith(words)
     assert project.store.versions.record("v00000003").status == "accepted"
     assert "v00000003" in instance.get_materialized_partitions(KEY)

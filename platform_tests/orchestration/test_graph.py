@@ -13,15 +13,17 @@ from loopcast.orchestration.settings import read_settings, write_settings
 from loopcast.use_case.loader import load_use_cases
 from made_use_case import PANEL_YAML, ROOT, make_home, make_project
 
+STAGE = ["input", "output"]
+PROMISES = ["contract_timeliness", "contract_validity"]
 GRAPH = {
     # noun: (depends on, partition space, checks)
     "source_feed": ([], None, []),
-    "raw_update": (["source_feed"], "counts_versions", []),
-    "dataset": (["raw_update"], "counts_versions", ["accepted"]),
-    "experiment": (["dataset"], "counts_builds", ["gate"]),
-    "model_zoo": (["experiment"], "counts_zoos", []),
-    "forecast": (["dataset", "model_zoo"], "counts_versions", []),
-    "accuracy_report": (["dataset", "forecast"], "counts_versions", []),
+    "raw_update": (["source_feed"], "counts_versions", STAGE),
+    "dataset": (["raw_update"], "counts_versions", ["accepted", *PROMISES, *STAGE]),
+    "experiment": (["dataset"], "counts_builds", ["gate", *STAGE]),
+    "model_zoo": (["experiment"], "counts_zoos", STAGE),
+    "forecast": (["dataset", "model_zoo"], "counts_versions", STAGE),
+    "accuracy_report": (["dataset", "forecast"], "counts_versions", STAGE),
     "reflection": (["accuracy_report", "dataset"], None, []),
     "profile": (["dataset"], "counts_versions", ["in_control"]),
     "warehouse": (["accuracy_report", "dataset", "forecast", "model_zoo", "reflection"], None, []),
@@ -62,10 +64,10 @@ def test_only_the_feed_is_made_elsewhere(defs: dg.Definitions) -> None:
     assert {noun for noun, node in nodes.items() if node.freshness_policy} == {"dataset", "forecast"}
 
 
-def test_the_update_s_check_blocks_and_the_gate_does_not(defs: dg.Definitions) -> None:
+def test_only_checks_of_the_dataset_block_and_promises_do_not(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
-    blocking = {key.name: graph.get(key).blocking for key in graph.asset_check_keys}
-    assert blocking == {"accepted": True, "gate": False, "in_control": False}
+    blocking = {(key.asset_key.path[-1], key.name) for key in graph.asset_check_keys if graph.get(key).blocking}
+    assert blocking == {("dataset", name) for name in ("accepted", *STAGE)}
     assert all(graph.get(key).description and graph.get(key).partitions_def for key in graph.asset_check_keys)
 
 

@@ -213,9 +213,7 @@ def _quality_clause(node: Node, column: str | None, here: Path) -> Iterator[Clau
         strict["target_pct"] = 100.0 - high
     unit = "percent" if share else "rows" if measure in ("rows", "rows_per_update") else ""
     label = str(node.get("name") or node.get("id") or f"{'missing' if share else metric} {column or ''}".strip())
-    promise = str(
-        node.get("description") or f"{metric} {_say_bounds(low, high, str(node.get('unit') or 'rows'))}".strip()
-    )
+    promise = str(node.get("description") or _say_rule(measure, metric, column, low, high))
     name = measure if measure in ("rows", "rows_per_update") and not node.get("name") else _slug(label)
     yield Clause(name, measure, promise, minimum=low, maximum=high, unit=unit, column=column, **strict)
 
@@ -246,13 +244,22 @@ def _bounds(node: Node, here: Path) -> tuple[float | None, float | None]:
         least = math.nextafter(node["mustBeGreaterThan"], math.inf)
     if "mustBeLessThan" in node:
         most = math.nextafter(node["mustBeLessThan"], -math.inf)
-    return least, most
+    return None if least is None else float(least), None if most is None else float(most)
 
 
-def _say_bounds(low: float | None, high: float | None, unit: str) -> str:
+def _say_rule(measure: Measure, metric: str, column: str | None, low: float | None, high: float | None) -> str:
+    """Return a rule in words, where the document has none of its own."""
+    if measure == "missing_share":
+        return f"{_say_bounds(low, high)} % of {column} empty"
+    if measure in ("rows", "rows_per_update"):
+        return f"{_say_bounds(low, high)} rows in {'each update' if measure == 'rows_per_update' else 'the dataset'}"
+    return f"{metric} {column or ''} {_say_bounds(low, high)}".replace("  ", " ").strip()
+
+
+def _say_bounds(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f"{low:g} {unit}" if low == high else f"{low:g} to {high:g} {unit}"
-    return f"at least {low:g} {unit}" if low is not None else f"at most {high:g} {unit}" if high is not None else ""
+        return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    return f"at least {low:g}" if low is not None else f"at most {high:g}" if high is not None else ""
 
 
 def _strictness(node: Node, here: Path) -> dict[str, Any]:
