@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from demo_home import open_demo, plan_demo
 
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.replay import PlannedUpdate
 from loopcast.orchestration.instance import find_home, open_instance

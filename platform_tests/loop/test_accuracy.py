@@ -14,8 +14,8 @@ from loopcast.loop.accuracy import (
     trace_errors,
 )
 from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import open_build
-from loopcast.loop.production import FORECASTS, ZooChoice, forecast_version
+from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
+from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from made_use_case import NOW, make_counts, send, take_turn
 

@@ -5,6 +5,7 @@ import pytest
 from loopcast.errors import NotFoundError
 from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import (
+    FORECASTS,
     find_build,
     find_zoo,
     list_builds,
@@ -15,7 +16,6 @@ from loopcast.loop.forces import (
     put_in_force,
     zoo_for_version,
 )
-from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
 from made_use_case import NOW, make_counts, send, take_turn
 

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import HistoryError, NotFoundError
-from loopcast.loop.forces import ZOO_DOCUMENTS, list_in_force, put_in_force
+from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force, put_in_force
 from loopcast.loop.minimal import describe_minimal
-from loopcast.loop.production import FORECASTS, VersionForecast, forecast_version
+from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
 from loopcast.zoo.document import zoo_from_document

@@ -7,8 +7,8 @@ import pytest
 
 from loopcast.errors import DataError, NotFoundError
 from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import open_build
-from loopcast.loop.production import FORECASTS, MEMBERS, ZooChoice, forecast_version
+from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
+from loopcast.loop.production import MEMBERS, forecast_version
 from loopcast.loop.project import Project
 from loopcast.schemas import forecast_schema, member_forecast_schema
 from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_project, make_sales, send, take_turn

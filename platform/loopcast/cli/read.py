@@ -9,8 +9,8 @@ from loopcast.cli.options import json_option, use_case_argument, version_option
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.accuracy import read_accuracy
+from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import explain_version, list_history, newest_version
-from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project, find_project
 from loopcast.orchestration.settings import read_settings
 

@@ -11,8 +11,8 @@ from typing import Any
 import pandas as pd
 
 from loopcast.dataops.table import OPERATION, UPSERT
-from loopcast.loop.forces import ZooRequest, list_zoos
-from loopcast.loop.production import FORECASTS, MEMBERS
+from loopcast.loop.forces import FORECASTS, ZooRequest, list_zoos
+from loopcast.loop.production import MEMBERS
 from loopcast.loop.project import Project
 from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
 from loopcast.schemas import accuracy_schema, check_table, forecast_schema, member_forecast_schema

@@ -3,7 +3,7 @@
 Backtests, ranking and building are the domain's; here is what is read, written and referred to.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
 from loopcast.loop.forces import (
+    FORECASTS,
     ZOO_DOCUMENTS,
     BuildRequest,
     ZooInForce,
@@ -22,13 +23,13 @@ from loopcast.loop.forces import (
     put_in_force,
     read_zoo,
 )
-from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
+from loopcast.loop.slices import read_build
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_to_document
-from loopcast.zoo.panel import Panel, panel_from_frame
+from loopcast.zoo.panel import Panel
 from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.zoo import Zoo
 
@@ -79,8 +80,8 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
         ModelError: every member failed.
     """
     request = find_build(project, build)
-    store, spec = project.store, project.use_case.zoo
-    panel = panel_from_frame(store.versions.read(request.version), store.spec)
+    store, seen = project.store, read_build(project, request.version)
+    panel, spec = seen.panel, replace(project.use_case.zoo, preprocessing=seen.preprocessing)
     tested = backtest(panel, spec)
     cells = check_table(tested.cells, backtest_schema(store.spec.series_keys))
     leaderboard = check_table(rank_members(tested), leaderboard_schema())

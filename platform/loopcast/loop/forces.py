@@ -5,6 +5,7 @@ Everything here is append-only; building and predicting are in the sibling modul
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
@@ -12,7 +13,15 @@ from loopcast.zoo.document import zoo_from_document
 from loopcast.zoo.zoo import Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
-ZOO_DOCUMENTS = "zoos"
+ZOO_DOCUMENTS, FORECASTS = "zoos", "forecasts"
+
+
+class ZooChoice(Enum):
+    """Which zoo forecasts a version: the one its earlier forecast pins (else the one in force), or the newest."""
+
+    # Dagster takes the names, not the values, in a run configuration: so they are what a user writes.
+    pinned = "pinned"
+    current = "current"
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,18 @@ def list_in_force(project: Project) -> list[ZooInForce]:
 def zoo_for_version(project: Project, version: str) -> ZooInForce | None:
     """Return the zoo in force for a version: the latest put in force from that version or an earlier one on."""
     return next((entry for entry in reversed(list_in_force(project)) if entry.from_version <= version), None)
+
+
+def choose_zoo(project: Project, version: str, *, choice: ZooChoice = ZooChoice.pinned) -> tuple[str, str] | None:
+    """Return key and digest of the zoo that forecasts a version, or None."""
+    if choice is ZooChoice.current:
+        entries = list_in_force(project)
+        return (entries[-1].zoo, entries[-1].digest) if entries else None
+    earlier = project.store.outputs.manifest(FORECASTS, version)
+    if earlier is not None:
+        return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])
+    entry = zoo_for_version(project, version)
+    return (entry.zoo, entry.digest) if entry else None
 
 
 def read_zoo(project: Project, digest: str) -> Zoo:

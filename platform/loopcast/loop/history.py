@@ -8,7 +8,7 @@ from typing import Any
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.reflect import list_decisions
 

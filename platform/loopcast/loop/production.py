@@ -6,28 +6,21 @@ Building zoos is in `loopcast.loop.experiment`, judging forecasts in `loopcast.l
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 
 import pandas as pd
 
+from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
-from loopcast.loop.forces import list_in_force, read_zoo, zoo_for_version
+from loopcast.loop.forces import FORECASTS, ZooChoice, choose_zoo, read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
 from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord
 from loopcast.zoo.predict import Prediction, predict
+from loopcast.zoo.preparation import describe_imputed
 
-FORECASTS, MEMBERS = "forecasts", "member_forecasts"
-
-
-class ZooChoice(Enum):
-    """Which zoo forecasts a version: the one its earlier forecast pins (else the one in force), or the newest."""
-
-    # Dagster takes the names, not the values, in a run configuration: so they are what a user writes.
-    pinned = "pinned"
-    current = "current"
+MEMBERS = "member_forecasts"
 
 
 @dataclass(frozen=True)
@@ -64,7 +57,7 @@ def forecast_version(
         DataError: the version was refused.
         HistoryError: it lacks history that the zoo needs.
     """
-    chosen = _choose_zoo(project, version, choice=choice)
+    chosen = choose_zoo(project, version, choice=choice)
     if chosen is None:
         return None
     zoo, digest = chosen
@@ -84,30 +77,20 @@ def forecast_version(
         "dataset": record.state_digest,
         "zoo": zoo,
         "zoo_digest": digest,
+        "preprocessing": seen.preprocessing.to_document(),
         "code_version": project.code_version,
     }
     facts = {
         "covers_from": str(forecasts["timestamp"].min()),
         "covers_to": str(forecasts["timestamp"].max()),
         "situations_unmet": list(prediction.situations_unmet),
-        "notes": list(prediction.notes),
+        "notes": [*describe_imputed(seen.panel), *prediction.notes],
+        "rows_read": seen.rows_read,
     }
     store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
-    history = _last_values(seen.frame, project, steps=7 * forecasts["timestamp"].nunique())
+    history = _last_values(seen.frame, project.store.spec, steps=7 * forecasts["timestamp"].nunique())
     return VersionForecast(manifest, prediction, zoo, digest, history, seen.panel.ignored)
-
-
-def _choose_zoo(project: Project, version: str, *, choice: ZooChoice) -> tuple[str, str] | None:
-    """Return key and digest of the zoo to use, or None."""
-    if choice is ZooChoice.current:
-        entries = list_in_force(project)
-        return (entries[-1].zoo, entries[-1].digest) if entries else None
-    earlier = project.store.outputs.manifest(FORECASTS, version)
-    if earlier is not None:
-        return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])
-    entry = zoo_for_version(project, version)
-    return (entry.zoo, entry.digest) if entry else None
 
 
 def read_last_values(project: Project, record: VersionRecord, *, steps: int = 336) -> pd.DataFrame:
@@ -126,10 +109,9 @@ def read_last_values(project: Project, record: VersionRecord, *, steps: int = 33
     return frame.rename(columns={spec.timestamp: "timestamp", spec.target: "value"})[["timestamp", "value"]]
 
 
-def _last_values(frame: pd.DataFrame, project: Project, *, steps: int) -> pd.DataFrame:
+def _last_values(frame: pd.DataFrame, spec: TableSpec, *, steps: int) -> pd.DataFrame:
     """Return the last target values of each series."""
-    spec = project.store.spec
     names = {spec.timestamp: "timestamp", spec.target: "value"}
-    targets = frame[[*spec.keys, spec.target]].rename(columns=names)
+    targets = frame[[*spec.keys, spec.target]].dropna(subset=[spec.target]).rename(columns=names)
     keys = list(spec.series_keys)
     return (targets.groupby(keys, sort=False) if keys else targets).tail(steps).reset_index(drop=True)

@@ -11,8 +11,7 @@ import pandas as pd
 
 from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import BuildRequest, list_builds, list_in_force, open_build, read_zoo
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS, BuildRequest, list_builds, list_in_force, open_build, read_zoo
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
 from loopcast.store.version_records import VersionRecord

@@ -1,19 +1,28 @@
-"""A slice: the data of a version exactly as a job sees them. Every job reads through here and nowhere else.
+"""A slice: the data of a version exactly as a job sees them. Builds and forecasts read through here and nowhere else.
 
-What is needed is said by the zoo (`loopcast.zoo.minimal`); building and predicting are in the sibling modules.
+What is needed is said by the zoo (`loopcast.zoo.minimal`), what is done to it by the use case's preprocessing
+(`loopcast.zoo.preparation`); building and predicting are in the sibling modules.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from loopcast.dataops.frequency import shift_time
+from loopcast.dataops.preprocessing import Preprocessing, filter_rows, find_buckets
+from loopcast.errors import CallerError, NotFoundError
+from loopcast.loop.forces import choose_zoo, read_zoo
 from loopcast.loop.project import Project
 from loopcast.store.version_records import VersionRecord
-from loopcast.zoo.minimal import count_missing_steps
-from loopcast.zoo.panel import Panel, local_starts, panel_from_frame, stored_timestamps
+from loopcast.zoo.minimal import count_missing_steps, crop_to_window
+from loopcast.zoo.panel import Panel, frame_from_panel, local_starts, panel_from_frame, stored_timestamps
+from loopcast.zoo.preparation import choose_rows, prepare_panel, resolve_flags
 from loopcast.zoo.zoo import Zoo
+
+Job = Literal["build", "predict"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,37 +30,86 @@ class Slice:
     """What a job sees of a version.
 
     Args:
-        frame: rows as read, under the use case's own names.
-        panel: the same as series on a grid.
+        version: the version.
+        panel: series on a grid, prepared.
+        preprocessing: how they were prepared, as pinned by what is made from them.
+        rows_read: rows read from the version.
     """
 
-    frame: pd.DataFrame
+    version: str
     panel: Panel
+    preprocessing: Preprocessing
+    rows_read: int
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The rows: keys, timestamp, number variables and, per variable, `<variable>_was_imputed`."""
+        return frame_from_panel(self.panel)
 
 
-def read_build(project: Project, version: str) -> Slice:
-    """Return what a build sees of a version: the whole history."""
+def read_slice(project: Project, version: str, *, for_job: Job, origin: datetime | None = None) -> Slice:
+    """Return a version as a job would see it, or would have seen it at an earlier origin.
+
+    Args:
+        project: the use case.
+        version: an accepted version.
+        for_job: `build`: what members learn from; `predict`: the minimal history of the zoo that forecasts the version.
+        origin: local time of the last target known; variables that end before or after the target do so relative to
+            it. None: everything the version brought.
+
+    Raises:
+        NotFoundError: no such version, or no zoo is in force for it.
+    """
+    if for_job == "build":
+        return read_build(project, version, origin=origin)
+    chosen = choose_zoo(project, version)
+    if chosen is None:
+        raise NotFoundError(f"found no zoo in force for {version} of {project.name}; ask for the slice of a build")
+    zoo = read_zoo(project, chosen[1])
+    seen = read_window(project, project.store.versions.record(version), zoo, origin=origin)
+    return replace(seen, panel=crop_to_window(zoo, seen.panel))
+
+
+def read_build(project: Project, version: str, *, origin: datetime | None = None) -> Slice:
+    """Return what a build sees of a version: the whole history, prepared, or the rows chosen for it."""
+    wanted = project.use_case.zoo.preprocessing
     frame = project.store.versions.read(version)
-    return Slice(frame, panel_from_frame(frame, project.store.spec))
+    panel = _to_panel(project, frame, wanted, origin)
+    settled = resolve_flags(wanted, panel)
+    return Slice(version, choose_rows(prepare_panel(panel, settled), settled.rows), settled, len(frame))
 
 
-def read_window(project: Project, record: VersionRecord, zoo: Zoo) -> Slice:
-    """Return what a forecast sees of an accepted version: the zoo's minimal history and not a row before it.
+def read_window(project: Project, record: VersionRecord, zoo: Zoo, *, origin: datetime | None = None) -> Slice:
+    """Return what a forecast reads of an accepted version: the zoo's minimal history and not a row before it.
 
     One read is enough where the newest rows are the target's, or the horizon's of a predictor known ahead. Series that
-    ended earlier, or a gap at the oldest row, make it look further back until it knows.
+    ended earlier, or a gap at the oldest row, make it look further back until it knows. A gap that is imputed at the
+    oldest row needs the value before it, so `max_gap` rows more are read where there is imputation.
     """
-    spec, versions = project.store.spec, project.store.versions
-    names = [name for name in spec.variable_names if name in {offset.variable for offset in zoo.minimal_history}]
+    settled, versions = zoo.spec.preprocessing, project.store.versions
+    used = {*(offset.variable for offset in zoo.minimal_history), *settled.filter}
+    names = [name for name in project.store.spec.variable_names if name in used]
+    n_series = len(zoo.series) if settled.filter else record.series
     steps = _span(zoo)
     while True:
-        start = _start(project, record, steps)
+        start = _start(project, record, settled, steps, origin)
         frame = versions.read(record.version, columns=names, start=start)
-        panel = panel_from_frame(frame, spec)
-        more = count_missing_steps(zoo, panel, n_series=record.series) if start is not None else 0
+        panel = prepare_panel(_to_panel(project, frame, settled, origin), settled)
+        more = count_missing_steps(zoo, panel, n_series=n_series) if start is not None else 0
         if not more:
-            return Slice(frame, panel)
+            return Slice(record.version, panel, settled, len(frame))
         steps += more
+
+
+def _to_panel(project: Project, frame: pd.DataFrame, settled: Preprocessing, origin: datetime | None) -> Panel:
+    """Return the rows as series on a grid, as they were known at an origin."""
+    panel = panel_from_frame(filter_rows(frame, settled.filter), settled.raw_spec(project.store.spec))
+    if origin is None:
+        return panel
+    position = int(panel.local.searchsorted(pd.Timestamp(origin), side="right")) - 1
+    if position < 0:
+        raise CallerError(f"found the origin {origin}; expected one from {panel.local[0]} on")
+    return panel.cut(np.minimum(panel.last, position))
 
 
 def _span(zoo: Zoo) -> int:
@@ -61,10 +119,18 @@ def _span(zoo: Zoo) -> int:
     return deepest + (max(block.situation.steps for block in zoo.blocks) if is_ahead else 0)
 
 
-def _start(project: Project, record: VersionRecord, steps: int) -> pd.Timestamp | None:
+def _start(
+    project: Project, record: VersionRecord, settled: Preprocessing, steps: int, origin: datetime | None
+) -> pd.Timestamp | None:
     """Return the stored time so many steps before a version's newest row; None where that is before its first."""
-    spec, newest = project.store.spec, pd.DatetimeIndex([record.last_timestamp])
-    first = shift_time(local_starts(newest, spec)[0], spec.frequency, -steps)
+    spec = project.store.spec
+    newest = local_starts(pd.DatetimeIndex([record.last_timestamp]), spec)[0]
+    newest = newest if origin is None else min(newest, pd.Timestamp(origin))
+    scaled = settled.job_spec(spec).frequency
+    if settled.time_scale is not None:
+        newest = find_buckets(pd.DatetimeIndex([newest]), scaled)[0][0]
+    margin = settled.max_gap + 1 if settled.max_gap else 0
+    first = shift_time(shift_time(newest, scaled, -steps), spec.frequency, -margin)
     stored = stored_timestamps(pd.DatetimeIndex([first - pd.Timedelta("3h"), first]), spec).dropna()
     start = stored[-1]  # a local time that the clock skips has no stored one: then an earlier one is taken
     return None if start <= pd.Timestamp(np.datetime64(record.first_timestamp)) else start

@@ -9,8 +9,7 @@ from typing import Literal
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import is_stopped
-from loopcast.loop.forces import zoo_for_version
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS, zoo_for_version
 from loopcast.loop.project import Project
 
 LOOK_BACK = 20

@@ -17,6 +17,7 @@ from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
 from loopcast.use_case.fields import Column, Duration, Frozen, Name
 from loopcast.use_case.file_format import FileFormat
+from loopcast.use_case.preprocessing import PreprocessingChoice, check_preprocessing
 from loopcast.use_case.sources import InboxSource, Polled, Sources
 from loopcast.zoo.holiday import holiday_names
 from loopcast.zoo.members.registry import make_member
@@ -177,6 +178,9 @@ class Policies(Frozen):
         description="Zoo members beside the seasonal naives, which always take part; none: the default ones.",
     )
     n_windows: int = Field(default=28, ge=2, le=1000, description="Forecast origins in a backtest.")
+    preprocessing: PreprocessingChoice = Field(
+        default=PreprocessingChoice(), description="What is done to the data before a build or a forecast sees them."
+    )
     rebuild: Rebuild = Field(default=Rebuild(), description="When reflection opens the next build by itself.")
 
     @model_validator(mode="after")
@@ -231,6 +235,7 @@ class UseCase(Frozen):
             raise ValueError(f"column names that differ; {', '.join(twice)} is there twice")
         if OPERATION in names:
             raise ValueError(f"no column called {OPERATION}: updates use it to say upsert or remove")
+        check_preprocessing(self.policies.preprocessing, self.table)
         taken = [name for name in self.series_keys if name in RESERVED]
         if taken:
             raise ValueError(f"series keys other than {', '.join(taken)}: forecast tables have such columns themselves")
@@ -272,7 +277,8 @@ class UseCase(Frozen):
     def zoo(self) -> ZooSpec:
         """What the use case asks of its zoo."""
         chosen = tuple(choice.spec for choice in self.policies.members if choice.name != NAIVE or choice.parameters)
-        defaults = default_members(self.frequency)
+        preprocessing = self.policies.preprocessing.settings
+        defaults = default_members(preprocessing.job_spec(self.table).frequency)
         naives = tuple(member for member in defaults if member.name == NAIVE)
         return ZooSpec(
             horizon=Horizon.parse(self.horizon),
@@ -280,4 +286,5 @@ class UseCase(Frozen):
             level=self.policies.level,
             holidays=self.policies.holidays,
             n_windows=self.policies.n_windows,
+            preprocessing=preprocessing,
         )

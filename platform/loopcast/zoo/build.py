@@ -189,7 +189,7 @@ def find_availability(panel: Panel, depth: Offset, blocks: Sequence[Block]) -> A
         depth: names the variable; positive steps are known ahead.
         blocks: give the steps that each series' forecasts reach.
     """
-    values = panel.y if depth.variable == panel.spec.target else panel.x[depth.variable]
+    values = panel.measured(depth.variable)
     first = first_present(values)
     ahead = np.maximum(last_present(values) - panel.last, 0)
     steps = np.ones(len(values), dtype=np.int64)

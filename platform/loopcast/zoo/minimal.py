@@ -167,7 +167,7 @@ def find_lacking(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> Ite
         reach: what is looked at.
     """
     for part in reach:
-        values = _values_of(panel, part.variable)
+        values = panel.values(part.variable)
         oldest = first_present(values)
         edge = origins + part.first
         for row in np.flatnonzero(part.owed & (oldest > edge)):
@@ -184,13 +184,6 @@ def find_lacking(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> Ite
 
 def _lack(panel: Panel, variable: str, series: int, first: int, last: int, *, is_old: bool) -> Lack:
     return Lack(variable, series, _time_at(panel, first), _time_at(panel, last), is_old)
-
-
-def _values_of(panel: Panel, variable: str) -> FloatArray:
-    """Return a variable's values, shape (S, T); all missing where the panel does not have it."""
-    if variable == panel.spec.target:
-        return panel.y
-    return panel.x.get(variable, np.full(panel.y.shape, np.nan))
 
 
 def require_history(panel: Panel, origins: IntArray, reach: Sequence[Reach]) -> None:
@@ -221,7 +214,7 @@ def describe_history(panel: Panel, origins: IntArray, reach: Sequence[Reach]) ->
     """Return one sentence for each variable with values missing inside of its window."""
     said = []
     for part in reach:
-        values, time = _values_of(panel, part.variable), np.arange(panel.y.shape[1])
+        values, time = panel.values(part.variable), np.arange(panel.y.shape[1])
         start = np.maximum(origins + part.first, first_present(values))
         stop = (origins + part.last)[:, None]
         inside = (origins >= 0)[:, None] & (time >= start[:, None]) & (time <= stop)
@@ -252,23 +245,28 @@ def count_missing_steps(zoo: Zoo, panel: Panel, *, n_series: int) -> int:
 def needed_windows(zoo: Zoo, panel: Panel) -> tuple[Window, ...]:
     """Return the minimal history of all series of a panel, from their own origins.
 
-    Where the oldest value of a window is missing, the window begins with the one before it: so its rows, taken alone,
-    are enough as well.
+    Where the oldest value of a window is missing or imputed, the window begins with the one before it, and where its
+    newest one is imputed, it ends with the one after it: so its rows, taken alone, are enough as well.
     """
     origins, (reach, _, _) = panel.last, find_panel_reach(zoo, panel)
     known = origins >= 0
     found = []
     for part in reach if known.any() else ():
-        edge, values = origins + part.first, _values_of(panel, part.variable)
-        before = last_present(np.where(np.arange(values.shape[1]) <= edge[:, None], values, np.nan))
+        edge, end, values = origins + part.first, origins + part.last, panel.measured(part.variable)
+        time = np.arange(values.shape[1])
+        before = last_present(np.where(time <= edge[:, None], values, np.nan))
         first = np.where(part.owed & (before >= 0), before, edge)
+        if part.variable in panel.imputed:  # a gap that the end lies in was filled from the value after it
+            after = first_present(np.where(time >= end[:, None], values, np.nan))
+            inside = np.clip(end, 0, len(time) - 1)
+            end = np.where(panel.imputed[part.variable][np.arange(len(end)), inside] & (end == inside), after, end)
         newest = (origins + part.ahead)[part.ahead > 0]
         found.append(
             Window(
                 variable=part.variable,
                 first=_time_at(panel, int(first[known].min())),
-                last=_time_at(panel, int((origins + part.last)[known].max())),
-                rows=int((origins + part.last - first)[known].max()) + 1,
+                last=_time_at(panel, int(end[known].max())),
+                rows=int((end - first)[known].max()) + 1,
                 refused_without=_time_at(panel, int(newest.max())) if len(newest) else None,
             )
         )
@@ -288,6 +286,12 @@ def find_panel_reach(zoo: Zoo, panel: Panel) -> tuple[tuple[Reach, ...], IntArra
     return find_reach(zoo, series, panel.times(origins), lead=asked, n_steps=n_steps), chosen, lead
 
 
+def crop_to_window(zoo: Zoo, panel: Panel) -> Panel:
+    """Return the panel that a forecast works on: the window, and the horizon after it."""
+    origins, (reach, _, _) = panel.last, find_panel_reach(zoo, panel)
+    return crop_panel(panel, origins, reach, after=int(max(part.last.max() for part in reach)) + 1)[0]
+
+
 def crop_panel(panel: Panel, origins: IntArray, reach: Sequence[Reach], *, after: int) -> tuple[Panel, IntArray]:
     """Return the panel with nothing but what is looked at, on a grid that follows from the origins alone, and these.
 
@@ -302,13 +306,18 @@ def crop_panel(panel: Panel, origins: IntArray, reach: Sequence[Reach], *, after
     start = int((origins + deepest)[known].min()) if known.any() else 0
     stop = int(origins.max()) + after
     spans = {part.variable: (origins + part.first, origins + part.last) for part in reach}
-    x = {
-        name: _regrid(_values_of(panel, name), spans[name], start, stop) for name in spans if name != panel.spec.target
-    }
+    x = {name: _regrid(panel.values(name), spans[name], start, stop) for name in spans if name != panel.spec.target}
     y = _regrid(panel.y, spans[panel.spec.target], start, stop)
-    first = shift_time(panel.local[0], panel.spec.frequency, start)
+    masks = {
+        name: _regrid(mask.astype(np.float64), spans[name], start, stop) > 0
+        for name, mask in panel.imputed.items()
+        if name in spans
+    }
+    first = _time_at(panel, start)
     grid = regular_grid(first, panel.spec.frequency, periods=stop - start)
-    return replace(panel, local=grid, y=y, x=MappingProxyType(x)), np.where(known, origins - start, -1)
+    return replace(panel, local=grid, y=y, x=MappingProxyType(x), imputed=MappingProxyType(masks)), np.where(
+        known, origins - start, -1
+    )
 
 
 def _regrid(values: FloatArray, span: tuple[IntArray, IntArray], start: int, stop: int) -> FloatArray:

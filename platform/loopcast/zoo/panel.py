@@ -4,7 +4,7 @@ Reading versions and filling gaps do not belong here: a panel never invents a va
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -13,7 +13,7 @@ import pandas as pd
 from loopcast.dataops.frequency import is_sub_daily, local_time, regular_grid, step_ns
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
-from loopcast.zoo.arrays import FloatArray, IntArray, TimeArray, last_present
+from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, TimeArray, last_present
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +28,7 @@ class Panel:
         y: target, shape (S, T), NaN = missing.
         x: number predictors by name, each of shape (S, T).
         ignored: predictors that no member uses, with the reason.
+        imputed: which values were filled in and not measured, per variable of shape (S, T); empty: none.
     """
 
     spec: TableSpec
@@ -36,6 +37,7 @@ class Panel:
     y: FloatArray
     x: Mapping[str, FloatArray]
     ignored: Mapping[str, str]
+    imputed: Mapping[str, BoolArray] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def known_ahead(self) -> tuple[str, ...]:
@@ -63,7 +65,25 @@ class Panel:
         """Return the panel of some series, in the order asked for."""
         x = MappingProxyType({name: values[series] for name, values in self.x.items()})
         keys = self.keys.iloc[series].reset_index(drop=True)
-        return replace(self, keys=keys, y=self.y[series], x=x)
+        imputed = MappingProxyType({name: mask[series] for name, mask in self.imputed.items()})
+        return replace(self, keys=keys, y=self.y[series], x=x, imputed=imputed)
+
+    def since(self, start: int) -> "Panel":
+        """Return the panel from a position on."""
+        x = MappingProxyType({name: values[:, start:] for name, values in self.x.items()})
+        imputed = MappingProxyType({name: mask[:, start:] for name, mask in self.imputed.items()})
+        return replace(self, local=self.local[start:], y=self.y[:, start:], x=x, imputed=imputed)
+
+    def values(self, name: str) -> FloatArray:
+        """Return a variable's values, shape (S, T); all missing where the panel does not have it."""
+        if name == self.spec.target:
+            return self.y
+        return self.x[name] if name in self.x else np.full(self.y.shape, np.nan)
+
+    def measured(self, name: str) -> FloatArray:
+        """Return a variable's values with imputed ones missing, shape (S, T)."""
+        values = self.values(name)
+        return np.where(self.imputed[name], np.nan, values) if name in self.imputed else values
 
     def extend(self, periods: int) -> "Panel":
         """Return the panel with `periods` more timestamps at the end, all values missing there."""
@@ -71,24 +91,33 @@ class Panel:
         pad = ((0, 0), (0, periods))
         x = {name: np.pad(values, pad, constant_values=np.nan) for name, values in self.x.items()}
         y = np.pad(self.y, pad, constant_values=np.nan)
-        return replace(self, local=grid, y=y, x=MappingProxyType(x))
+        imputed = MappingProxyType({name: np.pad(mask, pad) for name, mask in self.imputed.items()})
+        return replace(self, local=grid, y=y, x=MappingProxyType(x), imputed=imputed)
 
     def cut(self, origins: IntArray) -> "Panel":
         """Return the panel as it was known at each series' origin: later targets and predictors missing.
 
         Predictors that are known ahead keep their values; those that ended before the last target, or ran on
-        after it, do so relative to the origin as well, so that the shape of the end is the same.
+        after it, do so relative to the origin as well, so that the shape of the end is the same. A gap that the
+        origin lies in was filled from later values: it is a gap again.
 
         Args:
             origins: position of the last known target, shape (S,).
         """
-        time = np.arange(len(self.local))
-        y = np.where(time <= origins[:, None], self.y, np.nan)
+        y = self._known_until(self.spec.target, origins)
         x = dict(self.x)
         for name in set(self.x) - set(self.known_ahead):
             lead = last_present(self.x[name]) - self.last
-            x[name] = np.where(time <= (origins + np.minimum(lead, 0))[:, None], self.x[name], np.nan)
+            x[name] = self._known_until(name, origins + np.minimum(lead, 0))
         return replace(self, y=y, x=MappingProxyType(x))
+
+    def _known_until(self, name: str, ends: IntArray) -> FloatArray:
+        """Return a variable's values up to each series' end, without imputed ones that nothing measured follows."""
+        values, time = self.values(name), np.arange(len(self.local))
+        before = time <= ends[:, None]
+        if name in self.imputed:
+            before &= time <= last_present(np.where(before, self.measured(name), np.nan))[:, None]
+        return np.where(before, values, np.nan)
 
 
 def local_starts(stored: pd.DatetimeIndex, spec: TableSpec) -> pd.DatetimeIndex:
@@ -168,3 +197,19 @@ def scatter_values(column: "pd.Series[float]", cells: IntArray, shape: tuple[int
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     values[cells] = np.where(np.isfinite(numbers), numbers, np.nan)[::-1]
     return values.reshape(shape)
+
+
+def frame_from_panel(panel: Panel) -> pd.DataFrame:
+    """Return a panel's rows as a dataset frame: keys, timestamp, number variables, `<variable>_was_imputed`.
+
+    Rows without any value, and local times that a clock change skips, are left out.
+    """
+    spec, names = panel.spec, [v.name for v in panel.spec.variables if v.name == panel.spec.target or v.name in panel.x]
+    stored = stored_timestamps(panel.local, spec)
+    there = np.any([np.isfinite(panel.values(name)) for name in names], axis=0) & np.asarray(stored.notna())
+    row, column = np.nonzero(there)
+    keys = {str(name): panel.keys[name].to_numpy()[row] for name in panel.keys.columns}
+    values = {name: panel.values(name)[row, column] for name in names}
+    nothing = np.zeros(panel.y.shape, dtype=bool)
+    flags = {f"{name}_was_imputed": panel.imputed.get(name, nothing)[row, column] for name in names}
+    return pd.DataFrame({**keys, spec.timestamp: stored[column], **values, **flags})

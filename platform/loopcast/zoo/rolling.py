@@ -4,7 +4,7 @@ Measures, tables and gates do not belong here, see `loopcast.experimentation`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,9 +66,7 @@ def training_panel(panel: Panel, spec: ZooSpec) -> Panel:
     """Return the panel with targets and predictors older than the training length left out."""
     if spec.training_length is None:
         return panel
-    start = max(0, int(panel.last.max()) + 1 - spec.training_length)
-    x = {name: values[:, start:] for name, values in panel.x.items()}
-    return replace(panel, local=panel.local[start:], y=panel.y[:, start:], x=x)
+    return panel.since(max(0, int(panel.last.max()) + 1 - spec.training_length))
 
 
 def find_situations(panel: Panel, spec: ZooSpec) -> list[tuple[Situation, IntArray, IntArray]]:
@@ -138,7 +136,7 @@ def roll_situation(panel: Panel, spec: ZooSpec, situation: Situation, ends: IntA
     origins = plan_origins(ends, situation, spec.n_windows)
     padded = panel.cut(ends).extend(situation.steps)
     positions = origins[:, :, None] + np.arange(1, situation.steps + 1)
-    targets = np.where(origins[:, :, None] >= 0, take_positions(padded.y, positions), np.nan)
+    targets = np.where(origins[:, :, None] >= 0, take_positions(padded.measured(panel.spec.target), positions), np.nan)
     made, failures = [], []
     for member_spec in resolve_members(spec, panel.spec.frequency):
         member = make_member(member_spec)
@@ -163,7 +161,11 @@ def roll_member(
     for start in range(0, origins.shape[1], refit):
         block = origins[:, start : start + refit]
         fitted = member.fit(panel.cut(block[:, 0]), situation, block[:, 0])
-        yield fitted.predict(panel.cut(block[:, -1]), block)
+        # What was imputed may come from values after an earlier origin: then each origin gets its own view.
+        width = 1 if panel.imputed else block.shape[1]
+        for first in range(0, block.shape[1], width):
+            part = block[:, first : first + width]
+            yield fitted.predict(panel.cut(part[:, -1]), part)
 
 
 def fit_members(

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loopcast.dataops.frequency import Horizon, is_sub_daily, seasonal_periods, steps_per_day
+from loopcast.dataops.preprocessing import AS_IT_IS, Preprocessing
 
 Json = dict[str, Any]
 
@@ -40,6 +41,7 @@ class ZooSpec:
         n_windows: backtest origins, at least 1; fewer where the history is short.
         refit: fit anew every so many windows.
         training_length: newest steps that members learn from; None: all.
+        preprocessing: what is done to the data before members see them.
         origin_time: local minute of the day of the origins the zoo is built for; None: that of the data's end.
     """
 
@@ -51,6 +53,7 @@ class ZooSpec:
     refit: int = 7
     training_length: int | None = None
     origin_time: int | None = None
+    preprocessing: Preprocessing = AS_IT_IS
 
     def to_document(self) -> Json:
         """Return the specification as JSON values."""
@@ -63,6 +66,7 @@ class ZooSpec:
             "refit": self.refit,
             "training_length": self.training_length,
             "origin_time": self.origin_time,
+            "preprocessing": self.preprocessing.to_document(),
         }
 
     @classmethod
@@ -72,8 +76,11 @@ class ZooSpec:
             MemberSpec(name=m["name"], parameters=MappingProxyType(dict(m["parameters"])), label=m["label"])
             for m in document["members"]
         )
-        rest = {name: value for name, value in document.items() if name not in {"horizon", "members"}}
-        return cls(horizon=Horizon.parse(document["horizon"]), members=members, **rest)
+        given = {"horizon", "members", "preprocessing"}
+        rest = {name: value for name, value in document.items() if name not in given}
+        # Zoos built before there was any preprocessing do not mention it.
+        chosen = Preprocessing.from_document(document["preprocessing"]) if "preprocessing" in document else AS_IT_IS
+        return cls(horizon=Horizon.parse(document["horizon"]), members=members, preprocessing=chosen, **rest)
 
 
 def default_members(frequency: str) -> tuple[MemberSpec, ...]:

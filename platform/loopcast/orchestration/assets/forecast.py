@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from loopcast.loop.production import VersionForecast, ZooChoice, forecast_version
+from loopcast.loop.forces import ZooChoice
+from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.stage_checks import check_forecast
 from loopcast.orchestration.automation import forecast_condition
 from loopcast.orchestration.charts import draw_forecast, to_markdown_image
