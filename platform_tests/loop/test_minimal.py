@@ -6,39 +6,12 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import HistoryError, NotFoundError
-from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force, put_in_force
+from loopcast.loop.forces import FORECASTS, list_in_force, read_zoo
 from loopcast.loop.minimal import describe_minimal
-from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
-from loopcast.zoo.document import zoo_from_document
-from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, send, take_turn
-
-
-def import_zoo(source: Project, target: Project) -> None:
-    """Put the newest zoo of one use case in force in another, as its document."""
-    entry = list_in_force(source)[-1]
-    digest = target.store.outputs.write_document(
-        ZOO_DOCUMENTS, source.store.outputs.read_document(ZOO_DOCUMENTS, entry.digest)
-    )
-    put_in_force(target, entry.zoo, digest=digest, from_version="v00000001", now=NOW)
-
-
-def forecast_new(project: Project, rows: pd.DataFrame) -> VersionForecast:
-    version = send(project, rows)
-    assert project.store.versions.settle(version, now=NOW).status == "accepted"
-    made = forecast_version(project, version, now=NOW)
-    assert made is not None
-    return made
-
-
-def only(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
-    """Return the rows and values of the newest version that `loopcast minimal` names."""
-    spec, out = project.store.spec, frame.copy()
-    for row in describe_minimal(project):
-        inside = out[spec.timestamp].between(row["from"], row["to"])
-        out[row["variable"]] = out[row["variable"]].where(inside)
-    return out.dropna(subset=list(spec.variable_names), how="all")
+from made_use_case import PANEL_YAML, make_counts, make_project, make_sales, take_turn
+from minimal_updates import forecast_new, import_zoo, only
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +61,9 @@ def test_the_horizon_of_a_predictor_known_ahead_is_owed_where_the_zoo_was_built_
 
 def test_a_forecast_reads_the_window_and_no_row_before_it(long: Project) -> None:
     record = long.store.versions.record("v00000003")
-    entry = list_in_force(long)[-1]
-    zoo = zoo_from_document(long.store.outputs.read_document(ZOO_DOCUMENTS, entry.digest))
-    seen = read_window(long, record, zoo)
+    seen = read_window(long, record, read_zoo(long, list_in_force(long)[-1].digest))
     assert record.rows == (126 + 3) * 24
-    assert len(seen.frame) == 13 * 168 + 24
+    assert seen.rows_read == len(seen.frame) == 13 * 168 + 24
     assert seen.frame["at"].iloc[0] == pd.Timestamp(describe_minimal(long)[0]["from"])
 
 

@@ -12,8 +12,7 @@ from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import TableError
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.experiment import LEADERBOARDS, Experiment, release_zoo, run_experiment
-from loopcast.loop.forces import list_builds, list_zoos
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS, list_builds, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import (
     RuleOutcome,

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from loopcast.loop.accuracy import CELLS
-from loopcast.loop.production import FORECASTS, ZooChoice, forecast_version
+from loopcast.loop.forces import FORECASTS, ZooChoice
+from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import make_resubmission
 from loopcast.loop.reflect import list_decisions

@@ -11,6 +11,7 @@ from loopcast.cli.play import replay, serve
 from loopcast.cli.pull import pull
 from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
+from loopcast.cli.slice import slice_version
 from loopcast.cli.warehouse import warehouse
 from loopcast.cli.write import update
 from loopcast.errors import LoopcastError
@@ -35,6 +36,7 @@ for command in (
     forecast,
     accuracy,
     minimal,
+    slice_version,
     replay,
     verify,
     quarantine,

@@ -12,7 +12,10 @@ from loopcast.loop.accuracy import read_accuracy
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import explain_version, list_history, newest_version
 from loopcast.loop.project import Project, find_project
+from loopcast.loop.unscored import list_unscored
 from loopcast.orchestration.settings import read_settings
+
+UNSCORED_SHOWN = 20
 
 
 def open_use_case(name: str) -> Project:
@@ -105,8 +108,19 @@ def forecast(use_case: str, version: str | None, as_json: bool) -> None:
 @click.option("--to", "last", default=None, help="Last version; default: the newest.")
 @json_option
 def accuracy(use_case: str, first: str | None, last: str | None, as_json: bool) -> None:
-    """Print the production accuracy over the actuals that versions brought, next to every seasonal naive."""
-    print_record(read_accuracy(open_use_case(use_case), first=first, last=last), as_json=as_json)
+    """Print the production accuracy over the actuals that versions brought, next to every seasonal naive.
+
+    What cannot be evaluated is listed: forecasts whose actuals are missing or not there yet, versions without one.
+    """
+    project = open_use_case(use_case)
+    told = read_accuracy(project, first=first, last=last)
+    unscored = list_unscored(project, until=str(told["to"]), first=first or "")
+    if as_json:
+        print_record({**told, "not_evaluated": unscored}, as_json=True)
+        return
+    print_record(told, as_json=False)
+    if unscored:
+        print_rows(unscored[-UNSCORED_SHOWN:], as_json=False, title="Not evaluated")
 
 
 @click.command(epilog="Example: loopcast verify interstate_traffic")

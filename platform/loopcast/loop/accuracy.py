@@ -14,6 +14,7 @@ from loopcast.dataops.table import OPERATION, UPSERT
 from loopcast.loop.forces import FORECASTS, ZooRequest, list_zoos
 from loopcast.loop.production import MEMBERS
 from loopcast.loop.project import Project
+from loopcast.loop.slices import period_starts, read_targets
 from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
 from loopcast.schemas import accuracy_schema, check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
@@ -113,9 +114,7 @@ def read_accuracy(project: Project, *, first: str | None = None, last: str | Non
     if cells.empty:
         return {**told, "n": 0, "why": "no forecast has met its actuals yet"}
     spec = project.store.spec
-    actuals = project.store.versions.read(
-        until, columns=[spec.target], start=cells["timestamp"].min(), end=cells["timestamp"].max()
-    )
+    actuals = read_targets(project, until, start=cells["timestamp"].min(), end=cells["timestamp"].max())
     members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
     report = score_forecasts(cells.drop(columns=["actual", "error", "report"]), members, actuals, spec)
     return {**told, **_tell(report)}
@@ -128,13 +127,23 @@ def _tell(report: AccuracyReport) -> dict[str, float]:
 
 
 def read_actuals(project: Project, version: str) -> pd.DataFrame:
-    """Return the target values that a version brought or corrected: keys and target, missing ones left out."""
+    """Return the target values that a version brought or corrected: keys and target, missing ones left out.
+
+    On a coarser time scale, they are those of the periods that it touched and that are over.
+    """
     versions, spec = project.store.versions, project.store.spec
     patch = versions.patch(version)
     if spec.target not in patch.columns:
         return patch.iloc[:0][list(spec.keys)].assign(**{spec.target: pd.Series(dtype="float64")})
     news = patch[(patch[OPERATION] == UPSERT) & patch[spec.target].notna()]
-    return news[[*spec.keys, spec.target]].reset_index(drop=True)
+    news = news[[*spec.keys, spec.target]].reset_index(drop=True)
+    settled = project.use_case.zoo.preprocessing
+    if news.empty or not (settled.time_scale or settled.filter):
+        return news
+    times = news[spec.timestamp]
+    judged = read_targets(project, version, start=times.min(), end=times.max())
+    touched = news.assign(**{spec.timestamp: period_starts(project, times)})[list(spec.keys)].drop_duplicates()
+    return judged.merge(touched, on=list(spec.keys)).dropna(subset=[spec.target])
 
 
 def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> list[str]:
@@ -145,7 +154,7 @@ def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> l
     first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
     found = []
     for version in project.store.outputs.partitions(FORECASTS):
-        manifest = _find_production(project, FORECASTS, version, zoos) if version < before else None
+        manifest = find_production(project, FORECASTS, version, zoos) if version < before else None
         if manifest and manifest.facts["covers_to"] >= first and manifest.facts["covers_from"] <= last:
             found.append(version)
     return found
@@ -158,7 +167,7 @@ def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFr
     nothing = pd.DataFrame({name: pd.Series(dtype=str(dtype)) for name, dtype in schema.dtypes.items()})
     zoos, frames = list_zoos(project), []
     for version in versions:
-        manifest = _find_production(project, table, version, zoos)
+        manifest = find_production(project, table, version, zoos)
         if manifest is not None:
             frame = project.store.outputs.read(table, version, manifest.number)
             frames.append(frame.assign(forecast_version=version))
@@ -166,15 +175,25 @@ def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFr
 
 
 def _digest_of(project: Project, version: str) -> str:
-    manifest = _find_production(project, FORECASTS, version, list_zoos(project))
+    manifest = find_production(project, FORECASTS, version, list_zoos(project))
     return manifest.digest if manifest else ""
 
 
-def _find_production(project: Project, table: str, version: str, zoos: Sequence[ZooRequest]) -> OutputManifest | None:
+def find_production(
+    project: Project, table: str, version: str, zoos: Sequence[ZooRequest] | None = None
+) -> OutputManifest | None:
     """Return the newest writing of a version's forecast by a zoo that was built on that version or an earlier one.
 
     A version that was forecast again with a later zoo (`zoo: current`) knows what came after it: that is not scored.
     """
+    zoos = list_zoos(project) if zoos is None else zoos
     in_time = {request.zoo for request in zoos if request.version <= version}
-    written = project.store.outputs.history(table, version)
+    written = [manifest for manifest in project.store.outputs.history(table, version) if _is_scored(project, manifest)]
     return next((manifest for manifest in reversed(written) if manifest.pins["zoo"] in in_time), None)
+
+
+def _is_scored(project: Project, manifest: OutputManifest) -> bool:
+    """Return whether a forecast is on the time scale on which the use case is judged today."""
+    scale = manifest.pins.get("preprocessing", {}).get("time_scale")
+    today = project.use_case.zoo.preprocessing.time_scale
+    return (scale["frequency"] if scale else None) == (today.frequency if today else None)

@@ -27,7 +27,7 @@ from loopcast.loop.project import Project
 from loopcast.loop.slices import read_build
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
-from loopcast.zoo.build import build_zoo
+from loopcast.zoo.build import build_zoo, count_history, recommended_periods
 from loopcast.zoo.document import zoo_to_document
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.spec import ZooSpec
@@ -47,6 +47,8 @@ class Experiment:
         gate: whether the result may become a zoo.
         zoo: the zoo that was opened; None where the gate was not passed.
         manifest: the leaderboard as written, with the inputs it pins.
+        periods: length of the history it is built on, in sampling periods.
+        recommended: length that a build should have.
     """
 
     request: BuildRequest
@@ -55,6 +57,8 @@ class Experiment:
     gate: GateResult
     zoo: ZooRequest | None
     manifest: OutputManifest
+    periods: int
+    recommended: int
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,8 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now)
     zoo = open_zoo(project, request, now=now) if gate.passed else None
     failures = pd.DataFrame([asdict(failure) for failure in tested.failures], columns=["member", "reason"])
-    return Experiment(request, leaderboard, failures, gate, zoo, manifest)
+    recommended = recommended_periods(spec, panel.spec.frequency)
+    return Experiment(request, leaderboard, failures, gate, zoo, manifest, count_history(panel), recommended)
 
 
 def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:

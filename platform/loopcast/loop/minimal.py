@@ -7,12 +7,13 @@ from typing import Any
 
 import pandas as pd
 
+from loopcast.dataops.frequency import count_periods, shift_time
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import NotFoundError
 from loopcast.loop.forces import list_in_force, read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
-from loopcast.zoo.minimal import needed_windows
+from loopcast.zoo.minimal import Window, needed_windows
 from loopcast.zoo.panel import marks_shift
 
 
@@ -36,20 +37,23 @@ def describe_minimal(project: Project, zoo: str | None = None) -> list[dict[str,
         raise NotFoundError(
             f"found no zoo {zoo or ''} in force for {project.name}; the first build needs a whole history"
         )
-    models = read_zoo(project, entries[-1].digest)
-    spec = project.store.spec
-    shift = marks_shift(spec)
-    return [
-        {
-            "variable": window.variable,
-            "role": _role(spec, window.variable),
-            "from": _written(window.first + shift, spec),
-            "to": _written(window.last + shift, spec),
-            "rows": window.rows,
-            "refused_without": _written(window.refused_without + shift, spec) if window.refused_without else None,
-        }
-        for window in needed_windows(models, read_window(project, record, models).panel)
-    ]
+    models, spec = read_zoo(project, entries[-1].digest), project.store.spec
+    windows = needed_windows(models, read_window(project, record, models).panel)
+    return [_describe_window(window, spec, models.frequency) for window in windows]
+
+
+def _describe_window(window: Window, spec: TableSpec, scaled: str) -> dict[str, Any]:
+    """Return a window in rows of the table: a period of the jobs' time scale is all rows in it."""
+    last = shift_time(shift_time(window.last, scaled, 1), spec.frequency, -1)
+    owed = window.refused_without and shift_time(shift_time(window.refused_without, scaled, 1), spec.frequency, -1)
+    return {
+        "variable": window.variable,
+        "role": _role(spec, window.variable),
+        "from": _written(window.first, spec),
+        "to": _written(last, spec),
+        "rows": window.rows if scaled == spec.frequency else 1 + count_periods(window.first, last, spec.frequency),
+        "refused_without": _written(owed, spec) if owed else None,
+    }
 
 
 def _role(spec: TableSpec, name: str) -> str:
@@ -58,5 +62,6 @@ def _role(spec: TableSpec, name: str) -> str:
 
 
 def _written(local: pd.Timestamp, spec: TableSpec) -> pd.Timestamp:
-    """Return a local time with its offset, where the use case has a time zone."""
+    """Return a local period's timestamp as it is written: its start or end, with the offset where there is a zone."""
+    local = local + marks_shift(spec)
     return local.tz_localize(spec.time_zone, ambiguous=True, nonexistent="shift_forward") if spec.time_zone else local

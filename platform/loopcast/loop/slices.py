@@ -4,6 +4,7 @@ What is needed is said by the zoo (`loopcast.zoo.minimal`), what is done to it b
 (`loopcast.zoo.preparation`); building and predicting are in the sibling modules.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -17,6 +18,7 @@ from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.forces import choose_zoo, read_zoo
 from loopcast.loop.project import Project
 from loopcast.store.version_records import VersionRecord
+from loopcast.zoo.feature_table import make_feature_table
 from loopcast.zoo.minimal import count_missing_steps, crop_to_window
 from loopcast.zoo.panel import Panel, frame_from_panel, local_starts, panel_from_frame, stored_timestamps
 from loopcast.zoo.preparation import choose_rows, prepare_panel, resolve_flags
@@ -70,6 +72,31 @@ def read_slice(project: Project, version: str, *, for_job: Job, origin: datetime
     return replace(seen, panel=crop_to_window(zoo, seen.panel))
 
 
+def read_features(project: Project, version: str, origins: Sequence[datetime] | None = None) -> pd.DataFrame:
+    """Return the linear members' features of a version, one row per series, origin and step ahead.
+
+    Each row holds what was known at its origin in that version: nothing after it but predictors known ahead.
+
+    Args:
+        project: the use case.
+        version: an accepted version.
+        origins: local times of the last targets known; None: the newest.
+
+    Raises:
+        CallerError: an origin before the first row.
+    """
+    panel = read_build(project, version).panel
+    positions = [int(panel.last.max())] if origins is None else [_position(panel, origin) for origin in origins]
+    return make_feature_table(panel, positions, project.use_case.zoo)
+
+
+def _position(panel: Panel, origin: datetime) -> int:
+    position = int(panel.local.searchsorted(pd.Timestamp(origin), side="right")) - 1
+    if position < 0:
+        raise CallerError(f"found the origin {origin}; expected one from {panel.local[0]} on")
+    return position
+
+
 def read_build(project: Project, version: str, *, origin: datetime | None = None) -> Slice:
     """Return what a build sees of a version: the whole history, prepared, or the rows chosen for it."""
     wanted = project.use_case.zoo.preprocessing
@@ -106,10 +133,7 @@ def _to_panel(project: Project, frame: pd.DataFrame, settled: Preprocessing, ori
     panel = panel_from_frame(filter_rows(frame, settled.filter), settled.raw_spec(project.store.spec))
     if origin is None:
         return panel
-    position = int(panel.local.searchsorted(pd.Timestamp(origin), side="right")) - 1
-    if position < 0:
-        raise CallerError(f"found the origin {origin}; expected one from {panel.local[0]} on")
-    return panel.cut(np.minimum(panel.last, position))
+    return panel.cut(np.minimum(panel.last, _position(panel, origin)))
 
 
 def _span(zoo: Zoo) -> int:
@@ -134,3 +158,42 @@ def _start(
     stored = stored_timestamps(pd.DatetimeIndex([first - pd.Timedelta("3h"), first]), spec).dropna()
     start = stored[-1]  # a local time that the clock skips has no stored one: then an earlier one is taken
     return None if start <= pd.Timestamp(np.datetime64(record.first_timestamp)) else start
+
+
+def read_targets(project: Project, version: str, *, start: datetime, end: datetime) -> pd.DataFrame:
+    """Return the measured targets of a version as forecasts are judged on them: filtered, on the jobs' time scale.
+
+    Args:
+        project: the use case.
+        version: a settled version.
+        start: stored time of the first one.
+        end: stored time of the last one; on a coarser time scale, of any moment in its period.
+
+    Returns:
+        Keys and target; imputed values are not among them.
+    """
+    spec, settled = project.store.spec, project.use_case.zoo.preprocessing
+    names = [name for name in spec.variable_names if name == spec.target or name in settled.filter]
+    if settled.time_scale is not None:
+        edges, _ = find_buckets(local_starts(pd.DatetimeIndex([start, end]), spec), settled.time_scale.frequency)
+        last = shift_time(shift_time(edges[-1], settled.time_scale.frequency, 1), spec.frequency, -1)
+        start, end = stored_timestamps(pd.DatetimeIndex([edges[0], last]), spec)
+    frame = filter_rows(project.store.versions.read(version, columns=names, start=start, end=end), settled.filter)
+    if settled.time_scale is None or frame.empty:
+        return frame[[*spec.keys, spec.target]]
+    target_only = replace(settled, columns=())
+    panel = prepare_panel(panel_from_frame(frame, target_only.raw_spec(spec)), target_only)
+    measured = frame_from_panel(replace(panel, y=panel.measured(spec.target)))
+    return measured[[*spec.keys, spec.target]]
+
+
+def period_starts(project: Project, stored: pd.Series) -> pd.Series:
+    """Return the stored time at which the jobs' period that holds each stored time begins."""
+    spec, scale = project.store.spec, project.use_case.zoo.preprocessing.time_scale
+    if scale is None or stored.empty:
+        return stored
+    times = pd.DatetimeIndex(stored)
+    grid, _ = find_buckets(local_starts(times.sort_values(), spec), scale.frequency)
+    place = grid.searchsorted(local_starts(times, spec), side="right") - 1
+    scaled = project.use_case.zoo.preprocessing.job_spec(spec)
+    return pd.Series(stored_timestamps(grid[place], scaled), index=stored.index)

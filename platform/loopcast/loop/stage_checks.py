@@ -17,8 +17,7 @@ from loopcast.errors import DamageError, NotFoundError, TableError
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import list_contracts
 from loopcast.loop.experiment import BACKTESTS, LEADERBOARDS, Experiment, ReleasedZoo
-from loopcast.loop.forces import ZOO_DOCUMENTS, list_in_force
-from loopcast.loop.production import FORECASTS
+from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force
 from loopcast.loop.project import Project
 from loopcast.schemas import backtest_schema, check_table, forecast_schema, leaderboard_schema, list_rules
 from loopcast.store.outputs import OutputManifest

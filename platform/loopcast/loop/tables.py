@@ -16,8 +16,8 @@ import pandera.pandas as pa
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.experiment import LEADERBOARDS
+from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import NAIVE
-from loopcast.loop.production import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import list_refused
 from loopcast.loop.reflect import DECISIONS as DECISION_REFERENCES

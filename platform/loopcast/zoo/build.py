@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loopcast.dataops.frequency import seasonal_periods
+from loopcast.dataops.frequency import seasonal_periods, steps_per_day
 from loopcast.zoo.arrays import FloatArray, IntArray, first_present, last_present
+from loopcast.zoo.features import look_back
 from loopcast.zoo.intervals import learn_intervals
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
@@ -59,6 +60,29 @@ def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None 
         availability=tuple(find_availability(learned, depth, blocks) for depth in depths),
         failures=tuple(dict.fromkeys(failures)),
     )
+
+
+def recommended_periods(spec: ZooSpec, frequency: str) -> int:
+    """Return the periods of history that a build should have: every backtest window with a whole look-back before it.
+
+    Args:
+        spec: horizon and number of windows.
+        frequency: sampling period.
+
+    Examples:
+        >>> from loopcast.dataops.frequency import Horizon
+        >>> recommended_periods(ZooSpec(Horizon(count=1, unit="D"), n_windows=28), "h")
+        2880
+    """
+    periods, stride = seasonal_periods(frequency), steps_per_day(frequency)
+    horizon = spec.horizon.steps or {"D": 1, "W": 7, "M": 31}[spec.horizon.unit] * spec.horizon.count * stride
+    return look_back(periods[0], periods[-1]) + spec.n_windows * stride + horizon
+
+
+def count_history(panel: Panel) -> int:
+    """Return the periods from the first target of any series to the last one."""
+    first, last = first_present(panel.y), panel.last
+    return int(last.max() - first.min()) + 1
 
 
 def series_keys(panel: Panel) -> tuple[SeriesKey, ...]:

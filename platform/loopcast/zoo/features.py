@@ -23,6 +23,11 @@ SUNDAY_SHARE = 0.5  # before any holiday was seen, one is expected half way betw
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 
+def look_back(short: int, long: int) -> int:
+    """Return how many steps of the target the features look at: the profile, and levels of deviations from it."""
+    return PROFILE_DEPTH * long + max(long, LEVEL_PERIODS * short)
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Which features there are, fixed when a member is fitted.
@@ -51,8 +56,7 @@ class Recipe:
 
     def offsets(self) -> tuple[Offset, ...]:
         """Return the values that the features look at, relative to the origin."""
-        depth = PROFILE_DEPTH * self.long + max(self.long, LEVEL_PERIODS * self.short) - 1
-        target = Offset(self.target, -depth, 0)
+        target = Offset(self.target, 1 - look_back(self.short, self.long), 0)
         ahead = [Offset(name, 1 - self.long, self.steps) for name in self.known_ahead]
         lagged = [Offset(name, lead + 1 - self.short, lead) for name, lead in self.lagged]
         return (target, *ahead, *lagged)

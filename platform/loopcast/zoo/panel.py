@@ -104,14 +104,14 @@ class Panel:
         Args:
             origins: position of the last known target, shape (S,).
         """
-        y = self._known_until(self.spec.target, origins)
+        y = self.known_until(self.spec.target, origins)
         x = dict(self.x)
         for name in set(self.x) - set(self.known_ahead):
             lead = last_present(self.x[name]) - self.last
-            x[name] = self._known_until(name, origins + np.minimum(lead, 0))
+            x[name] = self.known_until(name, origins + np.minimum(lead, 0))
         return replace(self, y=y, x=MappingProxyType(x))
 
-    def _known_until(self, name: str, ends: IntArray) -> FloatArray:
+    def known_until(self, name: str, ends: IntArray) -> FloatArray:
         """Return a variable's values up to each series' end, without imputed ones that nothing measured follows."""
         values, time = self.values(name), np.arange(len(self.local))
         before = time <= ends[:, None]

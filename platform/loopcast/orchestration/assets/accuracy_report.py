@@ -4,18 +4,21 @@ The measures are in `loopcast.reflection.accuracy`, the rows they are given in `
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from loopcast.loop.accuracy import VersionAccuracy, score_version, trace_errors
 from loopcast.loop.stage_checks import check_accuracy
+from loopcast.loop.unscored import list_unscored
 from loopcast.orchestration.automation import accuracy_condition
 from loopcast.orchestration.charts import draw_accuracy, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
+RECENT = 7  # versions of which the report says what it cannot evaluate
 DESCRIPTION = """\
 Production accuracy: forecasts of earlier versions against the actuals that this version brought or corrected,
 next to what every seasonal naive would have said from the same origin."""
@@ -42,13 +45,16 @@ def build_accuracy_report(stage: Stage) -> dg.AssetsDefinition:
         with explain_failures():
             scored = yield from attempt(lambda: score_version(project, version, now=current_time()))
             errors = trace_errors(project, until=version)
-        yield _describe_accuracy(stage, scored, errors)
+            unscored = list_unscored(project, until=version, last_n=RECENT)
+        yield _describe_accuracy(stage, scored, errors, unscored)
         yield from show_checks(check_accuracy(project, scored.manifest))
 
     return accuracy_report
 
 
-def _describe_accuracy(stage: Stage, scored: VersionAccuracy, errors: pd.DataFrame) -> dg.MaterializeResult[None]:
+def _describe_accuracy(
+    stage: Stage, scored: VersionAccuracy, errors: pd.DataFrame, unscored: list[dict[str, Any]]
+) -> dg.MaterializeResult[None]:
     report = scored.report
     metadata = {
         "dagster/row_count": len(report.cells),
@@ -57,6 +63,7 @@ def _describe_accuracy(stage: Stage, scored: VersionAccuracy, errors: pd.DataFra
         "digest": scored.manifest.digest,
         **describe_inputs(scored.manifest.pins),
         "by_bin": describe_table(report.by_bin),
+        "not_evaluated": describe_table(pd.DataFrame(unscored)),
     }
     if len(errors):
         title = f"Production error up to {scored.manifest.partition}"

@@ -48,10 +48,16 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
             made = yield from attempt(lambda: run_experiment(project, build, now=current_time()))
         if made.zoo is not None:
             add_keys(context.instance, names.zoos, [made.zoo.zoo])
+        if made.periods < made.recommended:
+            context.log.warning(f"Minimal history: {_describe_history(made)}.")
         yield _describe_experiment(stage, made)
         yield from show_checks(check_experiment(project, made))
 
     return experiment
+
+
+def _describe_history(made: Experiment) -> str:
+    return f"built on {made.periods} periods; {made.recommended} recommended"
 
 
 def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult[None]:
@@ -69,6 +75,7 @@ def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult
             "champion": str(best["member"]),
             "mae": float(best["mae"]),
             "asked_for_by": f"{made.request.rule}: {made.request.reason}",
+            "history": _describe_history(made),
             "zoo": made.zoo.zoo if made.zoo else "none",
             "digest": made.manifest.digest,
             **describe_inputs(made.manifest.pins),

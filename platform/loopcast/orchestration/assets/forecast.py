@@ -62,7 +62,7 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
             return
         for variable, reason in made.ignored.items():
             context.log.info(f"Predictor {variable} is left out: {reason}.")
-        for note in (*made.prediction.situations_unmet, *made.prediction.notes):
+        for note in (*made.prediction.situations_unmet, *made.manifest.facts["notes"]):
             context.log.info(f"{note}.")
         yield _describe_forecast(stage, made)
         yield from show_checks(check_forecast(project, made.manifest))
