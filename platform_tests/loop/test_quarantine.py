@@ -28,7 +28,7 @@ def send_as(project: Project, upload: Upload) -> str:
 
 def resubmit(project: Project, version: str, content: bytes | None = None) -> str:
     file = None if content is None else ("repaired.csv", content)
-    made = send_as(project, make_resubmission(project, version, file=file, actor="ben"))
+    made = send_as(project, make_resubmission(project, version, file=file, actor="ben", now=NOW))
     project.store.versions.settle(made, now=NOW)
     return made
 
@@ -64,7 +64,7 @@ def test_a_repaired_file_becomes_a_version_that_names_what_it_repairs(refused: P
 
 def test_what_would_be_refused_again_is_not_sent(refused: Project) -> None:
     with pytest.raises(DataError, match=r"would be refused again.*below_minimum.*resubmit v00000002 then"):
-        make_resubmission(refused, "v00000002", file=None, actor="ben")
+        make_resubmission(refused, "v00000002", file=None, actor="ben", now=NOW)
     assert len(refused.store.versions.claims()) == 3
 
 
@@ -79,7 +79,9 @@ def test_after_the_use_case_was_corrected_the_file_is_sent_as_it_was(refused: Pr
 
 
 def test_a_repair_that_is_refused_itself_is_repaired_in_its_turn(refused: Project) -> None:
-    good = make_resubmission(refused, "v00000002", file=("a.csv", to_csv(make_counts("2024-01-02", 1))), actor="ben")
+    good = make_resubmission(
+        refused, "v00000002", file=("a.csv", to_csv(make_counts("2024-01-02", 1))), actor="ben", now=NOW
+    )
     again = send_as(refused, replace(good, content=BAD))  # taken by rules that were wider, refused by these
     assert (list_refused(refused)[0]["resubmitted_as"], list_refused(refused)[0]["state"]) == (again, "waiting")
     refused.store.versions.settle(again, now=NOW)
@@ -92,7 +94,9 @@ def test_versions_that_are_not_refused_have_nothing_to_repair(refused: Project) 
     for act in (
         lambda: read_refused(refused, "v00000001"),
         lambda: repair_version(refused, "v00000001", output="x.csv", changes=Changes()),
-        lambda: make_resubmission(refused, "v00000009", file=("x.csv", to_csv(make_counts("2024-01-01", 1))), actor=""),
+        lambda: make_resubmission(
+            refused, "v00000009", file=("x.csv", to_csv(make_counts("2024-01-01", 1))), actor="", now=NOW
+        ),
     ):
         with pytest.raises(NotFoundError):
             act()

@@ -86,7 +86,7 @@ def test_piece_by_piece_is_the_same_as_at_once_through_refusals_and_repairs(proj
     assert deliver(project, connection).changed == ("versions", "quarantine")
     assert_as_if_fresh(project, connection)
     good = make_counts("2024-02-28", 1).to_csv(index=False).encode()
-    upload = make_resubmission(project, refused, file=("a.csv", good), actor="ben")
+    upload = make_resubmission(project, refused, file=("a.csv", good), actor="ben", now=NOW)
     version = project.store.versions.claim(upload, now=NOW).version
     project.store.versions.settle(version, now=NOW)
     forecast_version(project, version, now=NOW)

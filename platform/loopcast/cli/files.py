@@ -4,8 +4,10 @@ What is in them comes from the loop.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 import click
@@ -15,12 +17,12 @@ from loopcast.errors import CallerError
 force_option = click.option("--force", is_flag=True, help="Overwrite the file if it is there.")
 
 
-def write_file(path: Path, parts: Iterable[bytes], *, force: bool) -> int:
-    """Write a file and return its bytes; it appears under its name only when it is whole.
+@contextmanager
+def create_file(path: Path, *, force: bool) -> Iterator[BinaryIO]:
+    """Give a file to write to, which appears under its name when it is whole, and not at all after an error.
 
     Args:
         path: the file.
-        parts: its content, piece by piece.
         force: whether it may replace another file.
 
     Raises:
@@ -30,17 +32,14 @@ def write_file(path: Path, parts: Iterable[bytes], *, force: bool) -> int:
         raise CallerError(f"cannot write {path}: expected a file's name in a folder that is there")
     if path.exists() and not force:
         raise CallerError(f"found {path} already; give another name, or --force to replace it")
-    staged = path.with_name(f".{path.name}.{uuid4().hex}.part")
+    staged = path.with_name(f".{uuid4().hex}.part")
     try:
         with staged.open("xb") as handle:
-            for part in parts:
-                handle.write(part)
+            yield handle
             handle.flush()
             os.fsync(handle.fileno())
-            size = handle.tell()
         staged.replace(path)
     except OSError as error:
         raise CallerError(f"cannot write {path}: {error.strerror}; check the space and the permissions") from error
     finally:
         staged.unlink(missing_ok=True)
-    return size

@@ -6,6 +6,8 @@ import warnings
 import click
 
 from loopcast.cli.contract import contract
+from loopcast.cli.diff import diff
+from loopcast.cli.export import export
 from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
 from loopcast.cli.pull import pull
@@ -23,8 +25,8 @@ from loopcast.errors import LoopcastError
 def cli() -> None:
     """The forecasting lifecycle that runs by itself, on Dagster.
 
-    Run in the folder that holds dagster.yaml. Folders can be set by LOOPCAST_HOME, LOOPCAST_USE_CASES, LOOPCAST_LAKE
-    and LOOPCAST_INBOX.
+    Run in the folder that holds dagster.yaml. Folders can be set by LOOPCAST_HOME, LOOPCAST_USE_CASES, LOOPCAST_LAKE,
+    LOOPCAST_INBOX and LOOPCAST_WAREHOUSE.
     """
 
 
@@ -33,6 +35,8 @@ for command in (
     pull,
     versions,
     show,
+    diff,
+    export,
     forecast,
     accuracy,
     minimal,

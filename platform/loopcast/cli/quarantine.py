@@ -1,13 +1,14 @@
 """Commands on refused updates: list them, show their rows beside the reasons, repair them, send them again."""
 
 import re
+from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
 from typing import Any
 
 import click
 
-from loopcast.cli.files import force_option, write_file
+from loopcast.cli.files import create_file, force_option
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.cli.read import open_use_case
@@ -45,7 +46,8 @@ def show(*, use_case: str, version: str, rows: int, output: Path | None, force: 
     """Show the refused rows beside the reasons; reasons for the whole file come first."""
     found = read_refused(open_use_case(use_case), version)
     if output is not None:
-        write_file(output, [to_safe_csv(found)], force=force)
+        with create_file(output, force=force) as sink:
+            sink.write(to_safe_csv(found))
         click.echo(f"{len(found)} violations in {output}")
         return
     print_frame(found.head(rows), as_json=as_json, title=f"Violations of {version}")
@@ -90,7 +92,8 @@ def repair(
     )
     file = output or Path(_default_name(version, project.store.versions.claim_of(version).name, changes))
     made = repair_version(project, version, output=file.name, changes=changes)
-    write_file(file, [made.content], force=force)
+    with create_file(file, force=force) as sink:
+        sink.write(made.content)
     print_record(_tell(use_case, version, file, made), as_json=as_json)
 
 
@@ -109,9 +112,9 @@ def resubmit(use_case: str, version: str, file: Path | None, reason: str, as_jso
     """Send a refused update again, repaired, and take it through the whole chain; the same content only once."""
     project = open_use_case(use_case)
     sent = None if file is None else (file.name, file.read_bytes())
-    send_upload(
-        project, make_resubmission(project, version, file=sent, actor=getuser(), reason=reason), as_json=as_json
-    )
+    now = datetime.now(UTC)
+    upload = make_resubmission(project, version, file=sent, actor=getuser(), now=now, reason=reason)
+    send_upload(project, upload, as_json=as_json)
 
 
 def _to_correction(text: str) -> Correction:

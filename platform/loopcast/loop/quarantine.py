@@ -3,6 +3,7 @@
 What a repair does to a file is in `loopcast.dataops.repair`; the rules are in `loopcast.dataops.updates`.
 """
 
+from datetime import datetime
 from typing import Any
 
 import pandas as pd
@@ -63,7 +64,7 @@ def repair_version(project: Project, version: str, *, output: str, changes: Chan
 
 
 def make_resubmission(
-    project: Project, version: str, *, file: tuple[str, bytes] | None, actor: str, reason: str = ""
+    project: Project, version: str, *, file: tuple[str, bytes] | None, actor: str, now: datetime, reason: str = ""
 ) -> Upload:
     """Return the upload that repairs a refused version; nothing is sent yet.
 
@@ -72,6 +73,7 @@ def make_resubmission(
         version: the refused version.
         file: name and content of the repaired file; None: what was sent, as it was.
         actor: who sends it.
+        now: aware time.
         reason: what was done, in words.
 
     Raises:
@@ -80,7 +82,7 @@ def make_resubmission(
     """
     refusal = project.store.versions.refusal(version)
     name, content = file or (refusal.file, project.store.versions.upload_of(version))
-    result = read_update(content, name=name, spec=project.store.spec)
+    result = read_update(content, name=name, spec=project.store.spec, now=now)
     if isinstance(result, Refusal):
         raise DataError(
             f"nothing is sent, as it would be refused again. {result.summary()}. "

@@ -36,6 +36,10 @@ class TableLayout:
     description: str
     columns: Mapping[str, str]
 
+    def conform(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return a frame with just these columns in their dtypes; a column that it does not have is missing."""
+        return frame.reindex(columns=list(self.dtypes)).astype(dict(self.dtypes))
+
 
 class Warehouse:
     """The schema of one use case in a warehouse."""
@@ -102,8 +106,7 @@ class Warehouse:
         """Add rows, column by column's name; a column that the frame does not have is missing."""
         if frame.empty:
             return
-        kept = frame.reindex(columns=list(layout.dtypes)).astype(dict(layout.dtypes))
-        self._connection.register(INCOMING, pa.Table.from_pandas(kept, preserve_index=False))
+        self._connection.register(INCOMING, pa.Table.from_pandas(layout.conform(frame), preserve_index=False))
         self._run(f"INSERT INTO {self._place(layout.name)} BY NAME SELECT * FROM {INCOMING}")  # noqa: S608
         self._connection.unregister(INCOMING)
 
