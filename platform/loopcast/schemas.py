@@ -66,6 +66,9 @@ DESCRIPTIONS = {
     "value": "what it reached",
     "limit": "what it may reach without a cause",
     "score": "value over limit",
+    "characteristic": "what is followed from version to version",
+    "center": "median of the earlier versions",
+    "in_control": "whether the value is within its limits",
 }
 TABLE_RULES = {
     "column_in_dataframe": "no column is missing",
@@ -256,13 +259,25 @@ def control_schema() -> pa.DataFrameSchema:
     """Return the schema of signals: what fired, where, at what value and limit; no rows when all is in control."""
     columns = {
         "variable": text(),
+        "series": text(),
         "rule": text(),
         "timestamp": moment(),
         "value": number(),
         "limit": number(),
         "score": pa.Column("float64", pa.Check.gt(1)),
     }
-    return pa.DataFrameSchema(columns, unique=["variable", "rule"], strict=True, name="control")
+    return pa.DataFrameSchema(columns, unique=["variable", "series", "rule"], strict=True, name="control")
+
+
+def pipeline_schema() -> pa.DataFrameSchema:
+    """Return the schema of the pipeline's own characteristics; one row each, without limits where history is short."""
+    columns = {
+        "characteristic": text(),
+        **{name: number(nullable=True) for name in ("value", "center", "lower", "upper")},
+        "n": count(),
+        "in_control": pa.Column("bool"),
+    }
+    return pa.DataFrameSchema(columns, unique=["characteristic"], strict=True, name="pipeline")
 
 
 def contribution_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:

@@ -10,6 +10,7 @@ from loopcast.cli.diff import diff
 from loopcast.cli.export import export
 from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
+from loopcast.cli.profile import profile
 from loopcast.cli.pull import pull
 from loopcast.cli.quarantine import quarantine
 from loopcast.cli.read import accuracy, forecast, show, verify, versions
@@ -39,6 +40,7 @@ for command in (
     export,
     forecast,
     accuracy,
+    profile,
     minimal,
     slice_version,
     replay,

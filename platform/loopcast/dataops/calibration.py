@@ -35,21 +35,35 @@ def draw_blocks(
 def find_block_limit(path: Floats, *, length: int, share: float, adds_up: bool = False) -> float:
     """Return what the largest value (or the sum) of a block of a path exceeds in a given share of all blocks.
 
-    A Gumbel distribution is fitted by moments to what the reference's blocks reach, because a limit for a small share
-    lies beyond all of them.
+    A Gumbel distribution is fitted to what the reference's blocks reach, because a limit for a small share lies beyond
+    all of them.
 
     Args:
         path: a chart's statistic over the reference, shape (n,); missing ones count as zero.
         length: steps per block, at most n.
         share: share of blocks beyond the limit, in (0, 1).
         adds_up: whether a block's sum is meant, for instance of signals, in place of its largest value.
-
-    References:
-        Coles, An Introduction to Statistical Modeling of Extreme Values (2001), section 3.1; moments of the Gumbel
-        distribution: mean = mu + 0.5772 beta, variance = (pi beta)^2 / 6.
     """
     blocks = np.lib.stride_tricks.sliding_window_view(np.nan_to_num(path), min(length, len(path)))
     blocks = blocks[:: max(1, length // 4)]
     reached = blocks.sum(axis=-1) if adds_up else blocks.max(axis=-1)
+    return fit_gumbel_limit(reached, share=share)
+
+
+def fit_gumbel_limit(reached: Floats, *, share: float) -> float:
+    """Return what is exceeded with a small probability, by a Gumbel distribution fitted by moments.
+
+    Args:
+        reached: what was reached so far, shape (n,), n at least 1.
+        share: the probability, in (0, 1).
+
+    References:
+        Coles, An Introduction to Statistical Modeling of Extreme Values (2001), section 3.1; mean = mu + 0.5772 beta,
+        variance = (pi beta)^2 / 6.
+
+    Examples:
+        >>> fit_gumbel_limit(np.array([2.0, 2.0, 2.0]), share=0.01)
+        2.0
+    """
     beta = reached.std() * np.sqrt(6.0) / np.pi
     return float(reached.mean() - beta * (EULER + np.log(-np.log1p(-share))))

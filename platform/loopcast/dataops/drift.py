@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.signal import lfilter
 
-from loopcast.dataops.calibration import draw_blocks
+from loopcast.dataops.calibration import draw_blocks, fit_gumbel_limit
 from loopcast.dataops.residuals import Residuals
 
 Floats = npt.NDArray[np.float64]
@@ -81,7 +81,8 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
 
     Limits: the same statistics of windows drawn from the reference's innovations by moving blocks (and passed through
     the autoregression for d), widened by sqrt(1 + window / reference) where the reference's own sampling error counts,
-    such that all together are exceeded in `false_alarms` of the drawn windows.
+    such that all together are exceeded in `false_alarms` of the drawn windows; and not below what the reference's own
+    windows reach, so that a season longer than the reference is no drift as long as it goes on as it did.
 
     Args:
         residuals: of the reference and all that follows; the last `window` steps are judged.
@@ -94,6 +95,7 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
     """
     model, sigma = residuals.model, residuals.model.sigma
     reference = _present(residuals.innovations[: residuals.n_reference])
+    known = residuals.anomalies[: residuals.n_reference]
     newest, anomalies = _present(residuals.innovations[-window:]), _present(residuals.anomalies[-window:])
     reason = _find_reason(len(reference), min(len(newest), len(anomalies)), sigma)
     if reason:
@@ -104,7 +106,8 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
     judge = _Judge(np.sort(reference) / sigma, model.phi)
     found = judge.measure((newest / sigma)[None, :], (anomalies / sigma)[None, :])
     null = judge.measure(drawn[:, window : window + len(newest)], levels[:, : len(anomalies)])
-    limits = _find_limits(null, widening=np.sqrt(1.0 + window / len(reference)), share=options.false_alarms)
+    past = judge.measure(*(_slide(x, len(newest)) for x in (reference / sigma, _present(known) / sigma)))
+    limits = _find_limits(null, past, widening=np.sqrt(1.0 + window / len(reference)), share=options.false_alarms)
     values = {name: float(found[name][0]) for name in STATISTICS}
     scores = {name: values[name] / limits[name] for name in STATISTICS}
     worst = max(scores, key=scores.__getitem__)
@@ -211,15 +214,26 @@ def _correlate(innovations: Floats) -> Floats:
     return np.asarray(np.abs((clipped[..., 1:] * clipped[..., :-1]).sum(axis=-1)) / np.maximum(power, 1e-12))
 
 
-def _find_limits(null: Mapping[str, Floats], *, widening: float, share: float) -> dict[str, float]:
-    """Return each statistic's limit, such that all together are exceeded in a share of the drawn windows."""
+def _find_limits(
+    null: Mapping[str, Floats], past: Mapping[str, Floats], *, widening: float, share: float
+) -> dict[str, float]:
+    """Return each statistic's limit, such that all together are exceeded in a share of the drawn windows.
+
+    What the reference's own windows reach is never beyond it: a year's season, say, no autoregression knows about.
+    """
     each = {name: np.quantile(null[name], 0.99) for name in STATISTICS}
     floors = {name: max(float(limit), 1e-9) for name, limit in each.items()}
     largest = np.max([null[name] / floors[name] for name in STATISTICS], axis=0)
     # The k-th largest of n draws is exceeded by one more draw with probability k / (n + 1).
     rank = max(1, int(share * (len(largest) + 1)))
     together = float(np.sort(largest)[-rank])
-    return {name: floors[name] * together * widening for name in STATISTICS}
+    own = {name: fit_gumbel_limit(past[name], share=share / len(STATISTICS)) for name in STATISTICS}
+    return {name: widening * max(floors[name] * together, own[name]) for name in STATISTICS}
+
+
+def _slide(values: Floats, window: int) -> Floats:
+    """Return windows of the values, each overlapping the one before by three quarters; one to each row."""
+    return np.lib.stride_tricks.sliding_window_view(values, min(window, len(values)))[:: max(1, window // 4)]
 
 
 def _present(values: Floats) -> Floats:

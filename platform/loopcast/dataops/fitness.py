@@ -1,29 +1,24 @@
-"""Whether a version's newest values are fit to use: profile, charts and drift of every variable, put together.
+"""Whether a version's newest values are fit to use: profile, charts, drift and alignment of all variables together.
 
-Each part has its own module (`profile`, `signals`, `drift`, `residuals`); reading versions is in `loopcast.loop`.
+What is found in one variable is in `loopcast.dataops.stretch`; reading versions is in `loopcast.loop.profile`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from loopcast.dataops.drift import DriftOptions, DriftResult, detect_drift
 from loopcast.dataops.frequency import seasonal_periods
 from loopcast.dataops.profile import ALL_SERIES, Layout, profile_layout
-from loopcast.dataops.residuals import NORMAL_MAD, Residuals, take_residuals
-from loopcast.dataops.signals import Signal, find_signals, trace_residuals, trace_values
+from loopcast.dataops.stretch import CONTROL_COLUMNS, FEWEST_VALUES, Finding, Row, Stretch, cut_stretch, look_at
 from loopcast.dataops.table import TableSpec
 
 Floats = npt.NDArray[np.float64]
 
-FEWEST_VALUES = 60
-OUTLIER_MADS = 6.0
-WORST_OUTLIERS = 3
 CYCLES, SHORTEST_REFERENCE, LONGEST_REFERENCE, SHORTEST_WINDOW = 12, 200, 8_000, 28
-CONTROL_COLUMNS = ("variable", "rule", "timestamp", "value", "limit", "score")
+FEWEST_ALIGNMENTS = 5
 
 
 @dataclass(frozen=True)
@@ -46,14 +41,16 @@ class Windows:
 
 @dataclass(frozen=True)
 class FitnessOptions:
-    """How much may be named without a cause.
+    """How much may be named without a cause, and how many series of a panel are looked at one by one.
 
     Args:
         false_alarms: share of versions in which any chart of any variable may fire without a cause, in (0, 1); the
             same for drift.
+        most_series: series whose target has charts of its own, those with the most missing values first.
     """
 
-    false_alarms: float = 0.05
+    false_alarms: float = 0.02
+    most_series: int = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +60,7 @@ class Fitness:
     Args:
         profile: see `loopcast.schemas.profile_schema`.
         control: see `loopcast.schemas.control_schema`; the furthest beyond its limit first.
-        outliers: the worst of each variable: `variable`, `timestamp`, `value`, `score` (robust sigmas).
+        outliers: the worst of each variable: `variable`, `timestamp`, `value`, `score` (robust standard deviations).
         chart: the target's standardized residuals over the newest steps: `timestamp`, `value`, `upper`, `lower`.
     """
 
@@ -91,104 +88,117 @@ def assess(
     *,
     touched: Mapping[str, pd.Timestamp | None],
     windows: Windows,
+    alignments: Sequence[Mapping[str, float]] = (),
     options: FitnessOptions = FitnessOptions(),
 ) -> Fitness:
     """Return the profile of a stretch of a version, and what is not as it used to be in its newest values.
+
+    In a panel the charts and drift tests of a variable look at the mean over its series, each on its own robust scale;
+    the target's charts look at single series too.
 
     Args:
         layout: the stretch on its grid.
         spec: the table's specification.
         touched: first timestamp that the update brought, per variable; none: nothing is judged of it.
         windows: how much is reference, how much is judged.
+        alignments: `ends_at` of each variable in earlier versions.
         options: how much may be named without a cause.
     """
-    share = options.false_alarms / max(1, len(spec.variables))
-    views = [
-        _look_at(layout, variable.name, touched.get(variable.name), spec=spec, windows=windows, share=share)
-        for variable in spec.variables
-    ]
     profile = profile_layout(layout, spec)
-    for column in ("outliers", "drift_score", "note"):
-        found = {view.variable: getattr(view, column) for view in views}
-        overall = profile["series"] == ALL_SERIES
-        profile[column] = profile["variable"].map(found).where(overall, "" if column == "note" else np.nan)
-    control = pd.DataFrame([row for view in views for row in view.rows], columns=list(CONTROL_COLUMNS))
-    outliers = pd.DataFrame(
-        [row for view in views for row in view.worst], columns=["variable", "timestamp", "value", "score"]
-    )
-    target = next(view for view in views if view.variable == spec.target)
+    share = options.false_alarms / max(1, len(spec.variables))
+    periods = seasonal_periods(spec.frequency)
+    stretches = {
+        variable.name: cut_stretch(
+            _combine(layout.cells[variable.name], windows),
+            layout.timestamps,
+            variable=variable.name,
+            series=ALL_SERIES,
+            window=windows.window,
+            since=touched.get(variable.name),
+        )
+        for variable in spec.variables
+        if variable.kind == "number"
+    }
+    found = {
+        name: look_at(stretch, periods=periods, share=share, with_drift=True)
+        for name, stretch in stretches.items()
+        if stretch is not None
+    }
+    single = _look_at_series(layout, profile, spec, touched=touched, windows=windows, options=options)
+    rows = [row for finding in [*found.values(), *single] for row in finding.rows]
+    rows += judge_alignment(profile, alignments, layout.timestamps[-1]) if len(layout.timestamps) else []
+    control = pd.DataFrame(rows, columns=list(CONTROL_COLUMNS))
+    outliers = [row for finding in found.values() for row in finding.outliers]
     return Fitness(
-        profile.astype({"outliers": "float64", "drift_score": "float64", "note": "str"}),
+        _add_findings(profile, found),
         control.sort_values("score", ascending=False, kind="stable", ignore_index=True),
-        outliers,
-        target.chart,
+        pd.DataFrame(outliers, columns=["variable", "timestamp", "value", "score"]),
+        _to_chart(stretches.get(spec.target), found.get(spec.target)),
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _View:
-    """What was found of one variable."""
-
-    variable: str
-    outliers: float
-    drift_score: float
-    note: str
-    rows: list[dict[str, object]]
-    worst: list[dict[str, object]]
-    chart: pd.DataFrame
-
-
-def _look_at(
-    layout: Layout, name: str, since: pd.Timestamp | None, *, spec: TableSpec, windows: Windows, share: float
-) -> _View:
-    """Return what charts, drift and outliers say of one variable, over all series together."""
-    values = _combine(layout.cells[name], windows) if spec.variable(name).kind == "number" else np.zeros(0)
-    present = np.flatnonzero(np.isfinite(values))
-    values = values[: present[-1] + 1] if len(present) else values[:0]
-    window = min(windows.window, len(values) // 5)
-    n_reference = len(values) - window
-    empty = pd.DataFrame({"timestamp": layout.timestamps[:0], "value": [], "lower": [], "upper": []})
-    if len(present) < FEWEST_VALUES or n_reference < FEWEST_VALUES:
-        note = "too short" if spec.variable(name).kind == "number" else "category"
-        return _View(name, float("nan"), float("nan"), note, [], [], empty)
-    residuals = take_residuals(values, n_reference=n_reference, periods=seasonal_periods(spec.frequency))
-    drift = detect_drift(residuals, window=window, options=DriftOptions(false_alarms=share))
-    first = max(n_reference, _find_place(layout.timestamps, since)) if since is not None else len(values)
-    paths = trace_values(values) | (trace_residuals(residuals) if residuals.model.sigma > 0 else {})
-    signals = find_signals(paths, n_reference=n_reference, first=first, share=share) if first < len(values) else []
-    places, scores = find_outliers(residuals.innovations)
-    return _View(
-        name,
-        float(len(places)),
-        drift.score,
-        drift.reason,
-        [*_to_rows(name, signals, layout.timestamps), *_drift_rows(name, drift, layout.timestamps[len(values) - 1])],
-        [
-            {"variable": name, "timestamp": layout.timestamps[place], "value": values[place], "score": score}
-            for place, score in list(zip(places, scores, strict=True))[:WORST_OUTLIERS]
-        ],
-        _to_chart(residuals, layout.timestamps, n=2 * window),
-    )
-
-
-def find_outliers(innovations: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
-    """Return the steps of outliers, the worst first, and their distances in robust standard deviations.
+def judge_alignment(
+    profile: pd.DataFrame, alignments: Sequence[Mapping[str, float]], timestamp: pd.Timestamp
+) -> list[Row]:
+    """Return a row for each variable that ends far earlier, next to the target, than it did in earlier versions.
 
     Args:
-        innovations: one-step residuals, shape (n,).
-
-    References:
-        Hampel (1974), JASA 69(346): |x - median| / (1.4826 MAD), here above 6.
+        profile: `variable`, `series`, `ends_at`.
+        alignments: `ends_at` of each variable in earlier versions, five or more.
+        timestamp: the version's last.
     """
-    present = innovations[np.isfinite(innovations)]
-    center = float(np.median(present)) if len(present) else 0.0
-    spread = NORMAL_MAD * float(np.median(np.abs(present - center))) if len(present) else 0.0
-    if spread <= 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0)
-    scores = np.nan_to_num(np.abs(innovations - center) / spread)
-    places = np.flatnonzero(scores > OUTLIER_MADS)
-    places = places[np.argsort(-scores[places], kind="stable")]
-    return places, scores[places]
+    rows: list[Row] = []
+    overall = profile[profile["series"] == ALL_SERIES]
+    for name, ends_at in zip(overall["variable"], overall["ends_at"], strict=True):
+        behind = [max(0.0, -one[name]) for one in alignments if name in one]
+        if len(behind) < FEWEST_ALIGNMENTS or np.isnan(ends_at):
+            continue
+        now, limit = max(0.0, -ends_at), 2.0 * max(behind) + 1.0
+        cells = (name, ALL_SERIES, "ends_early", timestamp, now, limit, now / limit)
+        rows += [dict(zip(CONTROL_COLUMNS, cells, strict=True))] if now > limit else []
+    return rows
+
+
+def _look_at_series(
+    layout: Layout,
+    profile: pd.DataFrame,
+    spec: TableSpec,
+    *,
+    touched: Mapping[str, pd.Timestamp | None],
+    windows: Windows,
+    options: FitnessOptions,
+) -> list[Finding]:
+    """Return what the charts say of the target in single series of a panel, bounded."""
+    ours = profile[(profile["variable"] == spec.target) & (profile["series"] != ALL_SERIES)]
+    chosen = ours.sort_values("missing_pct", ascending=False, kind="stable")["series"].head(options.most_series)
+    places = {label: place for place, label in enumerate(layout.series)}
+    stretches = [
+        cut_stretch(
+            layout.cells[spec.target][places[label]],
+            layout.timestamps,
+            variable=spec.target,
+            series=label,
+            window=windows.window,
+            since=touched.get(spec.target),
+        )
+        for label in chosen
+    ]
+    share = options.false_alarms / max(1, len(stretches))
+    periods = seasonal_periods(spec.frequency)
+    return [look_at(stretch, periods=periods, share=share, with_drift=False) for stretch in stretches if stretch]
+
+
+def _add_findings(profile: pd.DataFrame, found: Mapping[str, Finding]) -> pd.DataFrame:
+    """Return the profile with outliers, drift score and what was not judged, on the rows over all series."""
+    outliers, drifts, notes = [], [], []
+    for name, series, kind in zip(profile["variable"], profile["series"], profile["kind"], strict=True):
+        finding = found.get(name) if series == ALL_SERIES else None
+        drift = finding.drift if finding else None
+        outliers.append(float(finding.n_outliers) if finding else np.nan)
+        drifts.append(drift.score if drift else np.nan)
+        unjudged = "too short" if kind == "number" else "category: no charts"
+        notes.append("" if series != ALL_SERIES else drift.reason if drift else unjudged)
+    return profile.assign(outliers=outliers, drift_score=drifts, note=pd.Series(notes, dtype="str"))
 
 
 def _combine(cells: Floats, windows: Windows) -> Floats:
@@ -196,42 +206,23 @@ def _combine(cells: Floats, windows: Windows) -> Floats:
 
     So a series that comes or goes does not shift the mean.
     """
-    if len(cells) == 1 or not cells.size:
-        return cells.reshape(-1)[: cells.shape[1]].copy()
-    known = np.isfinite(cells[:, : max(1, cells.shape[1] - windows.window)]).sum(axis=1) >= FEWEST_VALUES
+    if len(cells) == 1:
+        return np.asarray(cells[0])
+    known = np.isfinite(cells[:, : max(0, cells.shape[1] - windows.window)]).sum(axis=1) >= FEWEST_VALUES
     kept = cells[known]
     if not len(kept):
-        return np.zeros(0)
+        return np.full(cells.shape[1], np.nan)
     center = np.nanmedian(kept, axis=1, keepdims=True)
     spread = np.nanmedian(np.abs(kept - center), axis=1, keepdims=True)
     scaled = (kept - center) / np.where(spread > 0, spread, 1.0)
     counts = np.isfinite(scaled).sum(axis=0)
-    return np.where(counts > 0, np.nansum(scaled, axis=0) / np.maximum(counts, 1), np.nan)
+    return np.asarray(np.where(counts > 0, np.nansum(scaled, axis=0) / np.maximum(counts, 1), np.nan))
 
 
-def _find_place(stamps: pd.DatetimeIndex, moment: pd.Timestamp) -> int:
-    return int(np.searchsorted(stamps.to_numpy(), np.datetime64(moment)))
-
-
-def _to_rows(name: str, signals: list[Signal], stamps: pd.DatetimeIndex) -> list[dict[str, object]]:
-    return [
-        _to_row(name, signal.rule, stamps[signal.place], signal.value, signal.limit, signal.value / signal.limit)
-        for signal in signals
-    ]
-
-
-def _drift_rows(name: str, drift: DriftResult, stamp: pd.Timestamp) -> list[dict[str, object]]:
-    if not drift.is_drift:
-        return []
-    value, limit = drift.reached[drift.statistic], drift.limits[drift.statistic]
-    return [_to_row(name, f"drift_{drift.statistic}", stamp, value, limit, drift.score)]
-
-
-def _to_row(*cells: object) -> dict[str, object]:
-    return dict(zip(CONTROL_COLUMNS, cells, strict=True))
-
-
-def _to_chart(residuals: Residuals, stamps: pd.DatetimeIndex, *, n: int) -> pd.DataFrame:
-    scaled = residuals.innovations / (residuals.model.sigma or 1.0)
-    frame = pd.DataFrame({"timestamp": stamps[: len(scaled)], "value": scaled, "lower": -3.0, "upper": 3.0})
-    return frame.tail(n).reset_index(drop=True)
+def _to_chart(stretch: Stretch | None, finding: Finding | None) -> pd.DataFrame:
+    """Return the residuals of the newest two windows with their three-sigma limits; none where nothing was judged."""
+    if stretch is None or finding is None or not finding.residuals.model.sigma > 0:
+        return pd.DataFrame(columns=["timestamp", "value", "lower", "upper"])
+    scaled = finding.residuals.innovations / finding.residuals.model.sigma
+    frame = pd.DataFrame({"timestamp": stretch.timestamps, "value": scaled, "lower": -3.0, "upper": 3.0})
+    return frame.tail(2 * stretch.window).reset_index(drop=True)

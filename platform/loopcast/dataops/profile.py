@@ -80,30 +80,37 @@ def profile_layout(layout: Layout, spec: TableSpec, *, most_series: int = 50) ->
         `gaps` and `longest_gap` (steps) between first and last; `zeros_pct`; `longest_run` (steps at one value);
         `ends_at`: steps from the last target value to the last value, negative where it ends before.
     """
-    several = len(layout.series) > 1
-    tables = [_profile_variable(layout, variable.name, spec) for variable in spec.variables]
-    alls = [table.iloc[:1] for table in tables]
-    if several and tables:
-        target = tables[[variable.name for variable in spec.variables].index(spec.target)].iloc[1:]
-        chosen = target.sort_values("missing_pct", ascending=False, kind="stable").head(most_series)["series"]
-        alls += [table[table["series"].isin(chosen)] for table in tables]
-    return pd.concat(alls, ignore_index=True)
+    series = (ALL_SERIES, *layout.series) if len(layout.series) > 1 else (ALL_SERIES,)
+    target_ends = _find_ends(layout.cells[spec.target])[1]
+    parts = [_profile_variable(layout.cells[one.name], target_ends, kind=one.kind) for one in spec.variables]
+    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    for name in ("first", "last"):
+        columns[name] = _take_times(layout.timestamps, columns[name])
+    columns["variable"] = np.repeat([one.name for one in spec.variables], len(series))
+    columns["kind"] = np.repeat([one.kind for one in spec.variables], len(series))
+    columns["series"] = np.tile(np.array(series, dtype=object), len(spec.variables))
+    table = pd.DataFrame({name: columns[name] for name in COLUMNS})
+    table = table.astype(dict.fromkeys(("variable", "series", "kind"), "str"))
+    ours = table[(table["variable"] == spec.target) & (table["series"] != ALL_SERIES)]
+    if len(ours) <= most_series:
+        return table
+    chosen = ours.sort_values("missing_pct", ascending=False, kind="stable").head(most_series)["series"]
+    return table[table["series"].isin([ALL_SERIES, *chosen])].reset_index(drop=True)
 
 
-def _profile_variable(layout: Layout, name: str, spec: TableSpec) -> pd.DataFrame:
-    """Return a variable's row over all series, then those of its series."""
-    cells, kind = layout.cells[name], spec.variable(name).kind
-    each = _describe_rows(cells, _find_ends(layout.cells[spec.target])[1], kind=kind)
-    every = {column: numbers[None] for column, numbers in _describe_all(cells, each, kind=kind).items()}
-    table = pd.concat([pd.DataFrame(every), pd.DataFrame(each)], ignore_index=True)
-    stamps = layout.timestamps
-    for column in ("first", "last"):
-        places = table[column].to_numpy()
-        moments = stamps.to_numpy()[np.maximum(places, 0)] if len(stamps) else np.full(len(places), NEVER)
-        table[column] = np.where(places >= 0, moments, NEVER)
-    table = table.assign(variable=name, kind=kind, series=[ALL_SERIES, *layout.series])
-    whole = dict.fromkeys(("n", "gaps", "longest_gap", "longest_run"), "int64")
-    return table[list(COLUMNS)].astype({**whole, **dict.fromkeys(("variable", "series", "kind"), "str")})
+def _profile_variable(cells: Floats, target_ends: npt.NDArray[np.int64], *, kind: str) -> dict[str, Any]:
+    """Return a variable's columns: over all series, then where there are several each of them."""
+    each = _describe_rows(cells, target_ends, kind=kind)
+    if len(cells) == 1:
+        return each
+    every = _describe_all(cells, each, kind=kind)
+    return {name: np.concatenate([[every[name]], column]) for name, column in each.items()}
+
+
+def _take_times(grid: pd.DatetimeIndex, places: npt.NDArray[np.int64]) -> npt.NDArray[np.datetime64]:
+    """Return the timestamps at some places of the grid; none for negative places."""
+    stamps = np.append(grid.to_numpy().astype("datetime64[us]"), NEVER)
+    return np.asarray(stamps[np.where(places >= 0, places, len(grid))])
 
 
 def _describe_rows(cells: Floats, target_ends: npt.NDArray[np.int64], *, kind: str) -> dict[str, Any]:

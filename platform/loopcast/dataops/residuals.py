@@ -12,7 +12,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 ORDER = 3
-FEWEST_CYCLES = 4
+FEWEST_CYCLES, BETTER = 4, 0.98
 CLIP_MADS = 6.0
 NORMAL_MAD = 1.4826
 
@@ -26,13 +26,12 @@ class ResidualModel:
         s(t) + phi_1 (y(t-1) - s(t-1)) + ... + phi_p (y(t-p) - s(t-p)).
 
     Args:
-        period: length of the season in steps; 1: one mean for all.
-        seasonal: mean at each place in the season, in the variable's unit; place 0 is the reference's first value.
+        seasonal: mean at each place in the season, in the variable's unit, shape (period,); place 0 is the reference's
+            first value; one mean for all where there is no season.
         phi: coefficients of the autoregression, shape (p,).
         sigma: standard deviation of the residuals in the reference, in the variable's unit, at least 0.
     """
 
-    period: int
     seasonal: Floats
     phi: Floats
     sigma: float
@@ -55,16 +54,6 @@ class Residuals:
     innovations: Floats
 
 
-def choose_period(periods: Sequence[int], n: int) -> int:
-    """Return the longest period that n steps hold at least four times; 1 where there is none.
-
-    Examples:
-        >>> choose_period((24, 168), 2016), choose_period((24, 168), 200), choose_period((12,), 30)
-        (168, 24, 1)
-    """
-    return max((period for period in periods if FEWEST_CYCLES * period <= n), default=1)
-
-
 def take_residuals(values: Floats, *, n_reference: int, periods: Sequence[int] = ()) -> Residuals:
     """Return the one-step residuals of a model that is fitted on the first values only.
 
@@ -79,19 +68,36 @@ def take_residuals(values: Floats, *, n_reference: int, periods: Sequence[int] =
     References:
         Least squares for autoregressions: Hamilton, Time Series Analysis (1994), section 5.2.
     """
-    period = choose_period(periods, n_reference)
-    seasonal, counts = _seasonal_means(values[:n_reference], period)
-    places = np.arange(len(values)) % period
+    seasonal, others = _choose_season(values[:n_reference], periods)
+    places = np.arange(len(values)) % len(seasonal)
     anomalies = values - seasonal[places]
-    others = np.maximum(counts - 1, 1)[places[:n_reference]]
-    anomalies[:n_reference] *= counts[places[:n_reference]] / others
+    anomalies[:n_reference] *= others[places[:n_reference]]
     phi = _fit_autoregression(anomalies[:n_reference], order=ORDER)
     innovations = anomalies - _lags(anomalies, len(phi)) @ phi
     known = innovations[:n_reference][np.isfinite(innovations[:n_reference])]
     sigma = float(known.std()) if len(known) else 0.0
     # Below this the spread is rounding of a constant.
     sigma = sigma if sigma > 1e-12 * max(1.0, float(np.abs(seasonal).max())) else 0.0
-    return Residuals(ResidualModel(period, seasonal, phi, sigma), n_reference, anomalies, innovations)
+    return Residuals(ResidualModel(seasonal, phi, sigma), n_reference, anomalies, innovations)
+
+
+def _choose_season(values: Floats, periods: Sequence[int]) -> tuple[Floats, Floats]:
+    """Return the means of the season that says most about cycles it has not seen, and n / (n - 1) at each place.
+
+    Seasons that the values do not hold four times are left out; a longer one must be better than a shorter one.
+    """
+    best, error = (np.zeros(1), np.ones(1)), np.inf
+    for period in sorted({1, *periods}):
+        if FEWEST_CYCLES * period > len(values):
+            continue
+        means, counts = _seasonal_means(values, period)
+        others = counts / np.maximum(counts - 1.0, 1.0)
+        places = np.arange(len(values)) % period
+        distances = (values - means[places]) * others[places]
+        found = float(np.nanmean(distances**2)) if np.isfinite(distances).any() else np.inf
+        if found < BETTER * error:
+            best, error = (means, others), found
+    return best
 
 
 def _seasonal_means(values: Floats, period: int) -> tuple[Floats, Floats]:

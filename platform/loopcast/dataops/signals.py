@@ -27,7 +27,7 @@ from loopcast.dataops.residuals import Residuals
 
 Floats = npt.NDArray[np.float64]
 
-STUCK_FLOOR = 6.0
+STUCK_FLOOR, STUCK_FACTOR = 6.0, 1.5
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Signal:
 
     Args:
         rule: which chart or rule.
-        place: step of the value that stands out most.
-        value: the chart's statistic there, in the chart's own unit (see `trace_residuals` and `trace_values`).
+        place: first step beyond the limit; of a count the first step that counts.
+        value: the largest that the chart's statistic reached, in its own unit (see `trace_residuals`, `trace_values`).
         limit: what it may reach.
     """
 
@@ -103,11 +103,16 @@ def trace_residuals(residuals: Residuals) -> dict[str, Path]:
     }
 
 
-def trace_values(values: Floats) -> dict[str, Path]:
-    """Return the paths of the charts on the values themselves: `stuck` (steps at one value), `missing`."""
-    present = np.isfinite(values)
+def trace_values(values: Floats, *, n_reference: int) -> dict[str, Path]:
+    """Return the paths of the charts on the values themselves: `stuck` (steps at one value), `missing`.
+
+    Steps at one value come in runs of very uneven length (a dry month, an overcast week): only what is half as long
+    again as the longest of the reference stands out.
+    """
+    present, equal = np.isfinite(values), count_equal(values).astype(np.float64)
+    longest = float(equal[:n_reference].max(initial=0.0))
     return {
-        "stuck": Path(count_equal(values).astype(np.float64), floor=STUCK_FLOOR),
+        "stuck": Path(equal, floor=max(STUCK_FLOOR, STUCK_FACTOR * longest)),
         "missing": Path((~present).astype(np.float64), floor=1.0, adds_up=True),
     }
 
@@ -134,4 +139,5 @@ def _count_rules(z: Floats, rules: Mapping[str, Rule]) -> Path:
 def _judge(rule: str, path: Path, *, first: int, limit: float) -> Signal | None:
     judged = np.nan_to_num(path.values[first:])
     value = float(judged.sum() if path.adds_up else judged.max())
-    return Signal(rule, first + int(judged.argmax()), value, limit) if value > limit else None
+    begins = int((judged > (0.0 if path.adds_up else limit)).argmax())
+    return Signal(rule, first + begins, value, limit) if value > limit else None

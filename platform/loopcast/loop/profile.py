@@ -5,6 +5,7 @@ The judging is in `loopcast.dataops.fitness`; here is which rows it is given and
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
@@ -47,7 +48,13 @@ def profile_version(project: Project, version: str, *, now: datetime) -> Version
     windows = choose_windows(store.spec.frequency)
     start = _find_start(project, record, windows)
     layout = lay_out(store.versions.read(version, start=start), store.spec)
-    fitness = assess(layout, store.spec, touched=find_touched(project, version), windows=windows)
+    fitness = assess(
+        layout,
+        store.spec,
+        touched=find_touched(project, version),
+        windows=windows,
+        alignments=read_alignments(project, before=version),
+    )
     profile = check_table(fitness.profile, profile_schema())
     control = check_table(_type_control(fitness.control), control_schema())
     pins = {"version": version, "dataset": record.state_digest, "code_version": project.code_version}
@@ -68,6 +75,14 @@ def find_touched(project: Project, version: str) -> dict[str, pd.Timestamp | Non
     return first
 
 
+def read_alignments(project: Project, *, before: str, last_n: int = 8) -> list[dict[str, float]]:
+    """Return where each variable ended, next to the target, in the newest profiles before a version."""
+    outputs = project.store.outputs
+    earlier = [version for version in outputs.partitions(PROFILES) if version < before][-last_n:]
+    manifests = [outputs.manifest(PROFILES, version) for version in earlier]
+    return [manifest.facts["ends_at"] for manifest in manifests if manifest is not None]
+
+
 def _find_start(project: Project, record: VersionRecord, windows: Windows) -> datetime | None:
     """Return where the stretch begins that is looked at: bounded in steps, and in rows for panels of many series."""
     if record.last_timestamp is None:
@@ -80,17 +95,19 @@ def _find_start(project: Project, record: VersionRecord, windows: Windows) -> da
 
 def _type_control(control: pd.DataFrame) -> pd.DataFrame:
     numbers = dict.fromkeys(("value", "limit", "score"), "float64")
-    return control.astype({"variable": "str", "rule": "str", "timestamp": "datetime64[us]", **numbers})
+    return control.astype({"variable": "str", "series": "str", "rule": "str", "timestamp": "datetime64[us]", **numbers})
 
 
-def _tell(profile: pd.DataFrame, control: pd.DataFrame) -> dict[str, float | None]:
+def _tell(profile: pd.DataFrame, control: pd.DataFrame) -> dict[str, Any]:
     """Return the numbers that are followed from version to version."""
     overall = profile[profile["series"] == ALL_SERIES]
     worst = overall["drift_score"].max()
+    ends = overall.dropna(subset=["ends_at"])
     return {
         "missing_pct": float(overall["missing_pct"].max()),
         "outliers": float(overall["outliers"].sum()),
         "longest_gap": float(overall["longest_gap"].max()),
         "signals": float(len(control)),
+        "ends_at": dict(zip(ends["variable"], ends["ends_at"], strict=True)),
         "drift_score": None if pd.isna(worst) else float(worst),
     }

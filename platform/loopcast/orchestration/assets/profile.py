@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from loopcast.dataops.pipeline import explain_beyond
 from loopcast.dataops.profile import ALL_SERIES
+from loopcast.loop.pipeline import VersionPipeline, judge_pipeline
 from loopcast.loop.profile import VersionProfile, profile_version
 from loopcast.orchestration.automation import profile_condition
 from loopcast.orchestration.charts import draw_control, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
+from loopcast.orchestration.durations import read_durations
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
-IN_CONTROL = "in_control"
+IN_CONTROL, PIPELINE_IN_CONTROL = "in_control", "pipeline_in_control"
 DESCRIPTION = """\
 Each variable's values, gaps, constant runs and outliers, and where it ends relative to the target; control charts and
 drift tests on what no model expected, with limits from the variable's own past.
@@ -24,32 +27,37 @@ LAST = {"dagster/priority": "-1"}  # the forecast of the same run does not wait 
 
 
 def build_profile(stage: Stage) -> dg.AssetsDefinition:
-    """Return `profile[version]` with its warning check."""
+    """Return `profile[version]` with its warning checks."""
     names = stage.names
-    check = dg.AssetCheckSpec(
-        IN_CONTROL,
-        asset=names.asset("profile"),
-        partitions_def=names.versions,
-        description="No control chart and no drift test fires on what the update brought.",
-    )
+    told = {
+        IN_CONTROL: "No control chart and no drift test fires on what the update brought.",
+        PIPELINE_IN_CONTROL: "Rows, lateness, duration and refused updates are what they were in earlier versions.",
+    }
+    checks = [
+        dg.AssetCheckSpec(name, asset=names.asset("profile"), partitions_def=names.versions, description=text)
+        for name, text in told.items()
+    ]
 
     @dg.asset(
         **stage.computed("profile", kinds={"parquet"}, description=DESCRIPTION),
         partitions_def=names.versions,
         deps=[names.asset("dataset")],
-        check_specs=[check],
+        check_specs=checks,
         automation_condition=profile_condition(names),
         op_tags=LAST,
     )
     def profile(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+        project, version, now = stage.project(context), context.partition_key, current_time()
         with explain_failures():
-            made = profile_version(stage.project(context), context.partition_key, now=current_time())
-        yield _describe_profile(stage, made)
+            made = profile_version(project, version, now=now)
+            durations = read_durations(context.instance, names, until=version, run_id=context.run.run_id, now=now)
+            pipeline = judge_pipeline(project, version, durations=durations, now=now)
+        yield _describe_profile(stage, made, pipeline)
 
     return profile
 
 
-def _describe_profile(stage: Stage, made: VersionProfile) -> dg.MaterializeResult[None]:
+def _describe_profile(stage: Stage, made: VersionProfile, pipeline: VersionPipeline) -> dg.MaterializeResult[None]:
     fitness = made.fitness
     overall = fitness.profile[fitness.profile["series"] == ALL_SERIES]
     title = f"Residuals of {stage.use_case.target.name} up to {made.manifest.partition}"
@@ -63,13 +71,15 @@ def _describe_profile(stage: Stage, made: VersionProfile) -> dg.MaterializeResul
         "alignment": describe_table(overall[["variable", "last", "ends_at"]]),
         "signals_found": describe_table(fitness.control),
         "worst_outliers": describe_table(fitness.outliers),
+        "pipeline": describe_table(pipeline.table),
+        **describe_numbers(dict(zip(pipeline.table["characteristic"], pipeline.table["value"], strict=True))),
     }
     if len(fitness.chart):
         chart = draw_control(fitness.chart, title=title, unit="standard deviations")
         metadata["chart"] = dg.MetadataValue.md(to_markdown_image(chart, text=title))
     return dg.MaterializeResult(
         metadata=metadata,
-        check_results=[_check_control(made)],
+        check_results=[_check_control(made), _check_pipeline(pipeline)],
         data_version=dg.DataVersion(made.manifest.digest),
     )
 
@@ -87,4 +97,15 @@ def _check_control(made: VersionProfile) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.WARN,
         description="; ".join(told) or "Nothing fired.",
         metadata={"signals": len(control), "found": describe_table(control)},
+    )
+
+
+def _check_pipeline(pipeline: VersionPipeline) -> dg.AssetCheckResult:
+    """Return the check on the pipeline's own characteristics."""
+    told = explain_beyond(pipeline.table)
+    return dg.AssetCheckResult(
+        check_name=PIPELINE_IN_CONTROL,
+        passed=not told,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="; ".join(told) or "All within their limits.",
     )
