@@ -8,6 +8,7 @@ from source_servers import find_postgres
 
 for name in [name for name in os.environ if name.startswith(("LOOPCAST_", "DAGSTER_"))]:
     del os.environ[name]
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1"  # servers of our own are asked directly
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

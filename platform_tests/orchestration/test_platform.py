@@ -128,6 +128,19 @@ def test_rematerializing_an_old_forecast_gives_the_same_digest(platform: Platfor
     assert (after.digest, after.number) == (before.digest, before.number)
 
 
+def test_an_update_sent_to_the_port_of_the_ui_gets_its_run(platform: Platform, project: Project) -> None:
+    url = f"{platform.url}/api/use_cases/{NAME}/updates?file=fourth.csv"
+    request = urllib.request.Request(url, data=to_csv(make_counts("2024-03-13", 1)))
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        told = json.load(answer)
+    assert (answer.status, told["status"]) == (202, "waiting")
+    outputs = project.store.outputs
+    wait_for(lambda: outputs.manifest("accuracy_cells", told["version"]), seconds=60, what="report", platform=platform)
+    with urllib.request.urlopen(f"{platform.url}{told['url']}", timeout=30) as answer:
+        told = json.load(answer)
+    assert (told["status"], told["added"], told["source"]) == ("accepted", 24, "api")
+
+
 def test_a_killed_code_server_is_noticed_and_all_processes_end(platform: Platform) -> None:
     processes = [process.pid for process in platform._processes.values()]
     os.kill(processes[0], signal.SIGKILL)

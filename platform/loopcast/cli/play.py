@@ -83,6 +83,7 @@ def serve(port: int) -> None:
     with Platform(home=find_home(), port=free, environment=write_settings(settings)) as platform:
         platform.wait_ready()
         click.echo(f"\n  Dagster UI  {platform.url}")
+        click.echo(f"  API         {platform.url}/api/use_cases/<use case>/updates")
         click.echo(f"  Inbox       {settings.inbox}/<use case>/\n\nCtrl-C ends it.")
         while not stopping.is_set():
             ended = platform.find_ended()

@@ -30,6 +30,7 @@ START_SECONDS = 90.0
 TERM_SECONDS = 3.0
 MODULE = "loopcast.orchestration.definitions"
 LOCATION = "loopcast"
+WEB_SERVER = "loopcast.web.server"  # started by name: it stands above this layer
 LOCATIONS = """{ workspaceOrError { ... on Workspace { locationEntries { loadStatus locationOrLoadError {
   __typename ... on PythonError { message causes { message } } } } } } }"""
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG, see prctl(2)
@@ -127,7 +128,7 @@ class Platform:
         )
         self._wait_for(lambda: _is_listening(code_port), what="the code server")
         self._spawn("daemon", ["dagster._daemon", "run", "-w", str(workspace)])
-        self._spawn("webserver", ["dagster_webserver", "-h", HOST, "-p", str(self.port), "-w", str(workspace)])
+        self._spawn("webserver", [WEB_SERVER, str(self.port), str(workspace), str(self.home)])
 
     def _take_lock(self) -> None:
         """Make sure that this is the only platform on its history: the kernel gives the lock back when we end."""
