@@ -24,6 +24,8 @@ class Outcome:
         versions: versions that were made.
         reads: versions that were read meanwhile.
         wrong_reads: reads whose content did not have the digest in the version's record.
+        checks: how often the whole store was verified meanwhile.
+        false_alarms: damages that those verifications reported.
         errors: what processes died of.
         is_one_chain: whether each writer got its own versions and all of them make one unbroken chain.
         damages: what a verification finds in the end.
@@ -33,21 +35,22 @@ class Outcome:
     versions: int
     reads: int
     wrong_reads: int
+    checks: int
+    false_alarms: int
     errors: tuple[str, ...]
     is_one_chain: bool
     damages: int
     seconds: float
 
 
-def gather(root: Path, *, writers: int, patches: int, readers: int) -> Outcome:
-    """Return what comes of so many writers with so many patches each, and of readers that never stop."""
+def gather(root: Path, *, writers: int, patches: int, readers: int, checkers: int) -> Outcome:
+    """Return what comes of so many writers with so many patches each, of readers and of verifications all the while."""
     context = get_context("forkserver")
     context.set_forkserver_preload(["__main__", "loopcast.store.store", "loopcast.store.verify"])
     store = store_over(LocalLake(root))
     is_over = context.Event()
-    crowd = [(_write, (number, patches)) for number in range(writers)] + [
-        (_read, (number, is_over)) for number in range(readers)
-    ]
+    crowd = [(_write, (number, patches)) for number in range(writers)]
+    crowd += [(_read, (number, is_over)) for number in range(readers)] + [(_check, (is_over,))] * checkers
     started, receivers = time.perf_counter(), []
     for work, arguments in crowd:
         receiver, sender = context.Pipe(duplex=False)
@@ -69,7 +72,15 @@ def gather(root: Path, *, writers: int, patches: int, readers: int) -> Outcome:
         and [record.rows for record in records] == list(range(2, len(records) + 2))
     )
     return Outcome(
-        len(records), totals["reads"], totals["wrong"], errors, is_one_chain, len(verify(store).damages), seconds
+        versions=len(records),
+        reads=totals["reads"],
+        wrong_reads=totals["wrong"],
+        checks=totals["checks"],
+        false_alarms=totals["false alarms"],
+        errors=errors,
+        is_one_chain=is_one_chain,
+        damages=len(verify(store).damages),
+        seconds=seconds,
     )
 
 
@@ -106,4 +117,13 @@ def _read(root: Path, reader: int, is_over: Event) -> Counter[str]:
         frame = store.versions.read(newest.version)
         totals["wrong"] += (len(frame), state_digest(frame, store.spec)) != (newest.rows, newest.state_digest)
         totals["reads"] += 1
+    return totals
+
+
+def _check(root: Path, is_over: Event) -> Counter[str]:
+    """Return how often the store was verified while others wrote, and how much damage that found."""
+    totals = Counter({"checks": 0, "false alarms": 0})
+    while not is_over.is_set():
+        totals["false alarms"] += len(verify(store_over(LocalLake(root))).damages)
+        totals["checks"] += 1
     return totals

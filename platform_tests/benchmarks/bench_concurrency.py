@@ -1,4 +1,5 @@
-"""8 processes write 50 updates each to one store while 4 others read random and newest versions all the time."""
+"""8 processes write 50 updates each to one store while 4 others read random and newest versions,
+and one verifies the whole store, all the time."""
 
 import tempfile
 from pathlib import Path
@@ -6,13 +7,13 @@ from pathlib import Path
 from crowd import gather
 from loopcast.cli.output import print_rows
 
-WRITERS, PATCHES, READERS = 8, 50, 4
+WRITERS, PATCHES, READERS, CHECKERS = 8, 50, 4, 1
 
 
 def main() -> None:
     """Print what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = gather(Path(folder), writers=WRITERS, patches=PATCHES, readers=READERS)
+        outcome = gather(Path(folder), writers=WRITERS, patches=PATCHES, readers=READERS, checkers=CHECKERS)
     row = {
         "writers": WRITERS,
         "readers": READERS,
@@ -20,6 +21,8 @@ def main() -> None:
         "one chain": "yes" if outcome.is_one_chain else "no",
         "reads": outcome.reads,
         "wrong reads": outcome.wrong_reads,
+        "checks": outcome.checks,
+        "false alarms": outcome.false_alarms,
         "errors": len(outcome.errors),
         "damages": outcome.damages,
         "s": outcome.seconds,

@@ -5,12 +5,13 @@ from loopcast.store.lake import ObjectLake
 from store_examples import FIRST, SECOND, send, store_over
 
 
-def test_writers_and_a_reader_at_the_same_time(tmp_path):
-    outcome = gather(tmp_path, writers=3, patches=5, readers=1)
+def test_writers_a_reader_and_a_verification_at_the_same_time(tmp_path):
+    outcome = gather(tmp_path, writers=3, patches=5, readers=1, checkers=1)
     assert outcome.errors == ()
     assert (outcome.versions, outcome.is_one_chain, outcome.damages) == (15, True, 0)
     assert outcome.reads > 0
-    assert outcome.wrong_reads == 0
+    assert outcome.checks > 0
+    assert (outcome.wrong_reads, outcome.false_alarms) == (0, 0)
 
 
 def test_a_version_made_while_somebody_counts_the_claims_is_no_damage():
