@@ -88,7 +88,17 @@ def append_reference(store: Store, number: int) -> int:
     return store.references.append("zoo_in_force", {"number": number}, now=NOW).number
 
 
-STEPS = {"claim": claim, "settle": settle, "output": write_output, "reference": append_reference}
+def make_checkpoint(store: Store, number: int) -> str:
+    return store.versions.checkpoint(store.versions.newest().version).version
+
+
+STEPS = {
+    "claim": claim,
+    "settle": settle,
+    "checkpoint": make_checkpoint,
+    "output": write_output,
+    "reference": append_reference,
+}
 
 
 def _drain(receiver: Connection):
@@ -125,6 +135,9 @@ def _is_there(store: Store, name: str, number: int, result: object) -> bool:
         return store.versions.claim_of(result).idempotency_key == str(number)
     if name == "settle":
         return result in {record.digest for record in store.versions.records()[-50:]}
+    if name == "checkpoint":  # a later one may have made it go; what counts is that its version reads back
+        record = store.versions.record(result)
+        return state_digest(store.versions.read(result), store.spec) == record.state_digest
     if name == "output":
         return frame_digest(store.outputs.read("forecast", f"p{number}")) == result
     return any(entry.value["number"] == number for entry in store.references.history("zoo_in_force", last=50))

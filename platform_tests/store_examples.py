@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.store.lake import LocalDisk
+from loopcast.store.lake import STAGING, LocalDisk
 from loopcast.store.store import Store
 from loopcast.store.version_records import Upload
 
@@ -37,13 +37,14 @@ class PowerCutError(BaseException):
 class FailingDisk(LocalDisk):
     """A disk on which the n-th step fails: the power goes, or, with an `errno`, that one step raises an OSError.
 
-    A write leaves half a file behind. A name is there for sure only once its folder was synchronised: `forget`
-    takes back all others, as the power's going may do.
+    A write leaves half a file behind. A name is there, or gone, for sure only once its folder was synchronised:
+    `forget` takes back everything else, as the power's going may do.
     """
 
     def __init__(self, fail_at: float, *, errno: int | None = None) -> None:
         self.steps, self.fail_at, self.errno = 0, fail_at, errno
         self.unsynced: set[Path] = set()
+        self.removed: dict[Path, bytes] = {}
 
     def _step(self) -> None:
         self.steps += 1
@@ -55,7 +56,10 @@ class FailingDisk(LocalDisk):
     def forget(self) -> None:
         for path in sorted(self.unsynced, reverse=True):
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        for path, content in self.removed.items():
+            path.write_bytes(content)
         self.unsynced.clear()
+        self.removed.clear()
 
     def write(self, file: Path, content: bytes) -> None:
         try:
@@ -78,6 +82,7 @@ class FailingDisk(LocalDisk):
         self._step()
         super().sync_folder(folder)
         self.unsynced = {path for path in self.unsynced if path.parent != folder}
+        self.removed = {path: content for path, content in self.removed.items() if path.parent != folder}
 
     def make_folder(self, folder: Path) -> None:
         self._step()
@@ -85,6 +90,8 @@ class FailingDisk(LocalDisk):
             super().make_folder(folder)
             self.unsynced.add(folder)
 
-    def remove(self, staged: Path) -> None:
+    def remove(self, file: Path) -> None:
         self._step()
-        super().remove(staged)
+        if file.exists() and file.parent.name != STAGING:
+            self.removed[file] = file.read_bytes()
+        super().remove(file)

@@ -26,6 +26,10 @@ def claim_two(store: Store) -> None:
         store.versions.claim(upload(text), now=NOW)
 
 
+def make_checkpoint(store: Store, *, version: str) -> None:
+    store.versions.checkpoint(version)
+
+
 def write_output(store: Store, *, zoo: str = "a") -> None:
     frame = store.versions.read("v00000002")
     store.outputs.write("forecast", "v00000002", frame, pins={"zoo": zoo}, facts={"rows": len(frame)}, now=NOW)
@@ -52,6 +56,10 @@ HISTORY = (
     Step("duplicate", lambda store: send(store, SECOND)),
     Step("two claims", claim_two),
     Step("settling both", lambda store: store.versions.settle("v00000006", now=NOW)),
+    Step("checkpoint", partial(make_checkpoint, version="v00000002")),
+    Step("second checkpoint", partial(make_checkpoint, version="v00000003")),
+    Step("checkpoint that thins the others", partial(make_checkpoint, version="v00000005")),
+    Step("fourth checkpoint", partial(make_checkpoint, version="v00000006")),
     Step("output", write_output),
     Step("output made of something else", partial(write_output, zoo="b")),
     Step("document", write_document),

@@ -137,6 +137,24 @@ class VersionMachine(RuleBasedStateMachine):
         self._expect(number, frame, columns=columns, series=series, start=start, end=end)
         self._count("read")
 
+    @rule(handle=st.integers(0, 1), data=st.data())
+    @precondition(lambda self: self.states)
+    def checkpoint(self, handle: int, data: st.DataObject) -> None:
+        number = data.draw(st.integers(1, len(self.states)))
+        self.handles[handle].versions.checkpoint(version_key(number))
+        self._count("checkpoint")
+
+    @rule(handle=st.integers(0, 1), data=st.data())
+    @precondition(lambda self: self.states)
+    def compare(self, handle: int, data: st.DataObject) -> None:
+        old, new = (data.draw(st.integers(1, len(self.states))) for _ in range(2))
+        before, after = self.states[old - 1], self.states[new - 1]
+        found = self.handles[handle].versions.diff(version_key(old), version_key(new))
+        assert (found.added, found.removed) == (len(after.keys() - before.keys()), len(before.keys() - after.keys()))
+        assert found.corrected == sum(before[key] != after[key] for key in before.keys() & after.keys())
+        assert cells_of(found.cells) == compare_cells(before, after)
+        self._count("compare")
+
     @rule()
     def reopen(self) -> None:
         self._open()
@@ -214,6 +232,26 @@ def to_frame(rows: Rows) -> pd.DataFrame:
     records = [{"k": key, "t": moment, **values} for (key, moment), values in rows.items()]
     frame = pd.DataFrame(records, columns=list(dtypes)).astype(dtypes)
     return frame.sort_values(["k", "t"], ignore_index=True)
+
+
+def compare_cells(before: Rows, after: Rows) -> set[tuple[Any, ...]]:
+    """Return what is different between two versions: series, timestamp, change, column, before and after."""
+    nothing: dict[str, Any] = dict.fromkeys(SPEC.variable_names)
+    cells = set()
+    for key in before.keys() | after.keys():
+        old, new = before.get(key, nothing), after.get(key, nothing)
+        change = "corrected" if key in before and key in after else "added" if key in after else "removed"
+        columns = {name for name in SPEC.variable_names if old[name] != new[name]}
+        cells |= {(*key, change, name, old[name], new[name]) for name in columns}
+        if change != "corrected" and not columns:
+            cells.add((*key, change, None, None, None))
+    return cells
+
+
+def cells_of(cells: pd.DataFrame) -> set[tuple[Any, ...]]:
+    """Return the store's own differences in the same form."""
+    rows = cells[["k", "t", "change", "column", "before", "after"]].astype(object)
+    return set(rows.where(rows.notna(), None).itertuples(index=False, name=None))
 
 
 def run_machine(*, examples: int, steps: int, derandomize: bool) -> Counter[str]:

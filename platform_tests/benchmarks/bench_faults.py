@@ -15,6 +15,6 @@ def main() -> None:
     for name, code in (("full", errno.ENOSPC), ("broken", errno.EIO), ("power", None)):
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            met = sweep(Path(folder), errnos=(code,), verify_each=1)
+            met = sweep(Path(folder), errnos=(code,), each=1, verify_each=1)
         rows.append({"fault": name, "N": sum(met.values()), "harm": 0, "s": time.perf_counter() - started, **met})
     print_rows(rows, as_json=False)

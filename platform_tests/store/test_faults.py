@@ -14,13 +14,13 @@ from store_history import HISTORY, tree, undisturbed
 
 
 def test_any_step_of_the_disk_may_fail(tmp_path):
-    met = sweep(tmp_path, errnos=(errno.ENOSPC, errno.EIO, None), verify_each=10)
-    print(f"{sum(met.values())} steps failed, each once: {met}")  # noqa: T201 - with `pytest -s`
+    met = sweep(tmp_path, errnos=(errno.ENOSPC, errno.EIO, None), each=3, verify_each=5)
+    print(f"{sum(met.values())} steps failed: {met}")  # noqa: T201 - with `pytest -s`
     assert list(met) == [step.name for step in HISTORY]
-    assert sum(met.values()) > 200
+    assert sum(met.values()) > 80
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_process_goes_on_through_any_number_of_faults(tmp_path, seed):
     for _, _, _, after in undisturbed(tmp_path / "undisturbed"):
         wanted = after

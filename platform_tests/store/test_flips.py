@@ -19,16 +19,17 @@ FOLDERS = {
     "quarantine": "quarantine",
     "refs": "reference",
 }
-KINDS = (*FOLDERS.values(), "document", "table", "manifest")
-UNNAMED = ("document",)  # nothing in the store says that there was one
+KINDS = (*FOLDERS.values(), "checkpoint", "checkpoint record", "document", "table", "manifest")
+UNNAMED = ("document", "checkpoint record")  # nothing in the store says that there was one
 FLIPS = 25
 
 
 def kind_of(path):
     """Return a file's kind by its place; a folder that is new here is a kind that nobody has thought of."""
     _, folder, *_ = path.split("/")
-    if folder == "forecast":
-        return "table" if path.endswith(".parquet") else "manifest"
+    if folder in ("forecast", "checkpoints"):
+        names = ("table", "manifest") if folder == "forecast" else ("checkpoint", "checkpoint record")
+        return names[path.endswith(".json")]
     return "document" if folder == "zoos" else FOLDERS.get(folder, folder)
 
 
@@ -88,5 +89,5 @@ def test_a_file_that_is_gone_is_found(made, kind):
     file = store.lake.local_path(paths[kind])
     whole = file.read_bytes()
     file.unlink()
-    assert paths[kind] in damaged_files(store)
+    assert paths[kind] in str(verify(store).damages)
     file.write_bytes(whole)
