@@ -5,7 +5,20 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("demo", "latency", "store", "faults", "crash", "concurrency", "state_machine", "versions", "bad_input")
+NAMES = (
+    "demo",
+    "latency",
+    "store",
+    "faults",
+    "crash",
+    "concurrency",
+    "state_machine",
+    "versions",
+    "bad_input",
+    "control",
+    "drift",
+    "profile",
+)
 
 
 def main() -> None:

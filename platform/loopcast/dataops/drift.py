@@ -80,7 +80,7 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
     - `ks`, `wasserstein`: distance of the window's distribution of e from the reference's.
 
     Limits: the same statistics of windows drawn from the reference's innovations by moving blocks (and passed through
-    the autoregression for d), widened by sqrt(1 + window / reference) where the reference's own sampling error counts,
+    the autoregression for d), widened by 1 + window / reference because the reference itself is a sample,
     such that all together are exceeded in `false_alarms` of the drawn windows; and not below what the reference's own
     windows reach, so that a season longer than the reference is no drift as long as it goes on as it did.
 
@@ -107,7 +107,7 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
     found = judge.measure((newest / sigma)[None, :], (anomalies / sigma)[None, :])
     null = judge.measure(drawn[:, window : window + len(newest)], levels[:, : len(anomalies)])
     past = judge.measure(*(_slide(x, len(newest)) for x in (reference / sigma, _present(known) / sigma)))
-    limits = _find_limits(null, past, widening=np.sqrt(1.0 + window / len(reference)), share=options.false_alarms)
+    limits = _find_limits(null, past, widening=1.0 + len(newest) / len(reference), share=options.false_alarms)
     values = {name: float(found[name][0]) for name in STATISTICS}
     scores = {name: values[name] / limits[name] for name in STATISTICS}
     worst = max(scores, key=scores.__getitem__)
