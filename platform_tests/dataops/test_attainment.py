@@ -123,6 +123,13 @@ def test_days_are_expected_on_the_local_clock() -> None:
     assert judge(FULL, data=data, spec=spec).observed == 100.0
 
 
+def test_months_are_judged_over_thirty_of_them() -> None:
+    spec = replace(SPEC, frequency="MS")
+    times = pd.date_range("2023-01-01", periods=36, freq="MS", unit="us")
+    data = pd.DataFrame({"at": times, "load": 1.0, "temp": 1.0}).drop(index=[2, 20])
+    assert judge(FULL, data=data, spec=spec).observed == pytest.approx(100 * 29 / 30, abs=0.2)
+
+
 def test_empty_cells_are_a_share_of_the_rows_of_the_window() -> None:
     clause = Clause("missing_temp", "missing_share", "", maximum=5.0, unit="percent", column="temp", target_pct=95.0)
     made = judge(clause, data=hours(100, empty=(0, 1, 2, 3)))

@@ -19,7 +19,7 @@ from loopcast.orchestration.sensors import ATTEMPTS, REST_SECONDS, build_inbox_s
 from loopcast.orchestration.stage import Stage, current_time
 from made_use_case import make_counts, make_project, send, take_turn, to_csv
 
-CHAIN = ["raw_update", "dataset", "forecast", "accuracy_report"]
+CHAIN = ["raw_update", "dataset", "forecast", "accuracy_report", "profile"]
 
 
 class Inbox:

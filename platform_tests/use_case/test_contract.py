@@ -212,6 +212,11 @@ def test_a_schedule_in_defs_that_differs_is_refused_and_the_same_one_is_not(tmp_
         load(tmp_path / "other", defs=inline.replace("24h", "2D"))
 
 
+def test_a_whole_contract_inside_defs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UseCaseError, match=r"expected the contract in contract.yaml beside the file"):
+        load(tmp_path, defs=DEFS + "  contract: {odcs: {kind: DataContract}}\n")
+
+
 def test_several_use_cases_of_one_file_have_their_contracts_in_one_file(tmp_path: Path) -> None:
     shops = yaml.safe_load(PANEL_YAML)["attributes"]
     second = to_contract_yaml(to_odcs(UseCase.model_validate(shops))).replace("version: 1.0.0", "version: 3.0.0")

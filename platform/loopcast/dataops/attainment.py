@@ -5,7 +5,7 @@ Here belongs judging small frames. Not here: where they are read (`loopcast.loop
 
 Each clause is judged on *occasions*, kept or not: the updates of the window, the expected rows of the data, or, for
 timeliness, the hours in which an update was overdue or not. The share kept is its attainment; what the target leaves
-over is its error budget.
+over is its error budget. The window is 30 days; for data in periods longer than a day it is 30 periods.
 
 References:
     Beyer, B., Murphy, N., Rensin, D., Kawahara, K., Thorne, S. (eds., 2018), The Site Reliability Workbook, ch. 2
@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.contract import Clause, Contract
-from loopcast.dataops.frequency import regular_grid
+from loopcast.dataops.frequency import regular_grid, step_ns
 from loopcast.dataops.table import TableSpec
 
 WINDOW = pd.Timedelta("30D")
-RECENT = pd.Timedelta("7D")
+WINDOW_PERIODS = 30
+RECENT_SHARE = 7 / 30
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,9 @@ class Attainment:
         observed: what is observed now, in the clause's unit; None where there was no occasion or it is not checked.
         deviation: observed minus the bound it breaks; 0 is best.
         kept: whether what is observed is what is promised; None where nothing is.
-        attainment_pct: share of the occasions of the last 30 days on which the promise was kept, percent; 100 is best.
+        attainment_pct: share of the occasions of the window on which the promise was kept, percent; 100 is best.
         budget_left_pct: share of the error budget that is left, percent; negative where more than all is spent.
-        burn_rate: failures of the last 7 days over what the target allows; above 1 the budget does not last.
+        burn_rate: failures of the newest 7/30 of the window over what the target allows; above 1 is too fast.
     """
 
     clause: Clause
@@ -70,11 +71,24 @@ class Attainment:
 
 @dataclass(frozen=True)
 class _Judged:
-    """What is observed, and the occasions: `at`, `good`, `bad`, up to `until`."""
+    """What is observed, and the occasions (`at`, `good`, `bad`) of the window that ends at `until`."""
 
     observed: float | None
     occasions: pd.DataFrame
     until: pd.Timestamp
+    window: pd.Timedelta = WINDOW
+
+
+def data_window(spec: TableSpec) -> pd.Timedelta:
+    """Return the window over which data are judged.
+
+    Examples:
+        >>> data_window(TableSpec("t", "h", "y", ())), data_window(TableSpec("t", "MS", "y", ()))
+        (Timedelta('30 days 00:00:00'), Timedelta('930 days 00:00:00'))
+    """
+    length = step_ns(spec.frequency)
+    period = pd.Timedelta(length, unit="ns") if length else _calendar_period(spec.frequency)
+    return max(WINDOW, WINDOW_PERIODS * period)
 
 
 def judge_contract(contract: Contract, evidence: Evidence) -> tuple[Attainment, ...]:
@@ -111,7 +125,7 @@ def _judge(clause: Clause, evidence: Evidence) -> Attainment:
         return Attainment(clause)
     deviation = _deviate(clause, judged.observed)
     allowed = 1.0 - clause.target_pct / 100.0
-    failed, recent = _share_bad(judged, WINDOW), _share_bad(judged, RECENT)
+    failed, recent = _share_bad(judged, judged.window), _share_bad(judged, judged.window * RECENT_SHARE)
     return Attainment(
         clause,
         observed=judged.observed,
@@ -181,14 +195,15 @@ def _judge_completeness(clause: Clause, evidence: Evidence) -> _Judged:  # noqa:
     firsts = times.groupby([data[key] for key in spec.series_keys]).min() if spec.series_keys else times.head(1)
     expected = np.searchsorted(np.sort(firsts.to_numpy()), grid.to_numpy(), side="right")
     there = np.minimum(times.value_counts().reindex(grid, fill_value=0).to_numpy(), expected)
-    return _share_of(_occasions(grid, there, expected - there), until, good=True)
+    return _share_of(_occasions(grid, there, expected - there), until, window=data_window(spec), good=True)
 
 
 def _judge_missing(clause: Clause, evidence: Evidence) -> _Judged:
     """Cells of a column that are not empty, and those that are."""
     data, until = _until_last_target(evidence)
     empty = data[clause.column].isna().to_numpy(dtype="float64")
-    return _share_of(_occasions(data[evidence.spec.timestamp], 1.0 - empty, empty), until, good=False)
+    occasions = _occasions(data[evidence.spec.timestamp], 1.0 - empty, empty)
+    return _share_of(occasions, until, window=data_window(evidence.spec), good=False)
 
 
 def _until_last_target(evidence: Evidence) -> tuple[pd.DataFrame, pd.Timestamp]:
@@ -200,12 +215,19 @@ def _until_last_target(evidence: Evidence) -> tuple[pd.DataFrame, pd.Timestamp]:
     return data[data[spec.timestamp] <= until], until
 
 
-def _share_of(occasions: pd.DataFrame, until: pd.Timestamp, *, good: bool) -> _Judged:
+def _share_of(occasions: pd.DataFrame, until: pd.Timestamp, *, window: pd.Timedelta, good: bool) -> _Judged:
     """Return occasions with the share of the good or the bad ones in the window as what is observed, in percent."""
-    inside = occasions[occasions["at"] > until - WINDOW]
+    inside = occasions[occasions["at"] > until - window]
     total = float(inside["good"].sum() + inside["bad"].sum())
     part = float(inside["good" if good else "bad"].sum())
-    return _Judged(100.0 * part / total if total else None, occasions, until)
+    return _Judged(100.0 * part / total if total else None, occasions, until, window)
+
+
+def _calendar_period(frequency: str) -> pd.Timedelta:
+    """Return the length of one month, quarter or year, the longest there is of each."""
+    start = pd.Timestamp("2024-01-01")
+    offset = pd.tseries.frequencies.to_offset(frequency)
+    return max((start + (n + 1) * offset) - (start + n * offset) for n in range(1, 13))
 
 
 def _occasions(at: object, good: object, bad: object) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.dataops.attainment import WINDOW, Attainment, Evidence, judge_contract, to_table
+from loopcast.dataops.attainment import WINDOW, Attainment, Evidence, data_window, judge_contract, to_table
 from loopcast.dataops.contract import Contract
 from loopcast.dataops.contract_changes import Change, compare_contracts, explain_refusal
 from loopcast.dataops.odcs import read_contract
@@ -167,7 +167,7 @@ def _gather_evidence(project: Project, contract: Contract, record: VersionRecord
     columns = [clause.column for clause in contract.clauses if clause.measure == "missing_share" and clause.column]
     end = pd.Timestamp(record.last_timestamp) if record.last_timestamp else pd.Timestamp(0)
     # Known-ahead values reach beyond the last target: twice the window holds a whole one before it.
-    start = end - 2 * WINDOW if measures & {"completeness", "missing_share"} else end + WINDOW
+    start = end - 2 * data_window(spec) if measures & {"completeness", "missing_share"} else end + WINDOW
     data = versions.read(record.version, columns=list(dict.fromkeys([spec.target, *columns])), start=start)
     until = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
     return Evidence(_list_updates(project, record.version, opening=until - WINDOW), data, spec, until)

@@ -35,6 +35,9 @@ def join_contract(use_case: UseCase, *, folder: Path) -> UseCase:
         UseCaseError: the contract is wrong, or says something else than the use case.
     """
     file = folder / CONTRACT_FILE
+    if use_case.contract.odcs is not None:
+        expected = f"the contract in {CONTRACT_FILE} beside the file, where its lines can be shown"
+        raise UseCaseError(file=str(folder), line=None, field="contract.odcs", found="a contract", expected=expected)
     if not file.is_file():
         return use_case
     for node, document in _read_documents(file):

@@ -47,7 +47,8 @@ def build_accuracy_report(stage: Stage) -> dg.AssetsDefinition:
             errors = trace_errors(project, until=version)
             unscored = list_unscored(project, until=version, last_n=RECENT)
         yield _describe_accuracy(stage, scored, errors, unscored)
-        yield from show_checks(check_accuracy(project, scored.manifest))
+        with explain_failures():
+            yield from show_checks(check_accuracy(project, scored.manifest))
 
     return accuracy_report
 

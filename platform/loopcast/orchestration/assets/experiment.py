@@ -51,7 +51,8 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
         if made.periods < made.recommended:
             context.log.warning(f"Minimal history: {_describe_history(made)}.")
         yield _describe_experiment(stage, made)
-        yield from show_checks(check_experiment(project, made))
+        with explain_failures():
+            yield from show_checks(check_experiment(project, made))
 
     return experiment
 

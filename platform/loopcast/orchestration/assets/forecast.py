@@ -65,7 +65,8 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
         for note in (*made.prediction.situations_unmet, *made.manifest.facts["notes"]):
             context.log.info(f"{note}.")
         yield _describe_forecast(stage, made)
-        yield from show_checks(check_forecast(project, made.manifest))
+        with explain_failures():
+            yield from show_checks(check_forecast(project, made.manifest))
 
     return forecast
 

@@ -46,7 +46,8 @@ def build_model_zoo(stage: Stage) -> dg.AssetsDefinition:
         with explain_failures():
             released = release_zoo(project, context.partition_key, now=current_time())
         yield _describe_zoo(released)
-        yield from show_checks(check_zoo(project, released))
+        with explain_failures():
+            yield from show_checks(check_zoo(project, released))
 
     return model_zoo
 
