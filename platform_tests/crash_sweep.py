@@ -13,12 +13,14 @@ from pathlib import Path
 
 from loopcast.dataops.digest import frame_digest, state_digest
 from loopcast.errors import DamageError, NotFoundError
+from loopcast.store import checkpoints
 from loopcast.store.lake import LocalLake, ObjectLake
 from loopcast.store.store import Store
 from loopcast.store.verify import verify
 from store_examples import FIRST, NOW, send, store_over, upload
 
-LONGEST_S = 0.2
+MOST_MESSAGES, LONGEST_S = 12, 0.05  # a writer is killed so many messages and seconds after it began, at most
+PATCH_LIMIT = 10  # a checkpoint is made after so many patches
 
 
 @dataclass
@@ -44,11 +46,11 @@ def sweep(root: Path, *, kills: int, seed: int, verify_each: int) -> Toll:
         writer = context.Process(target=write_for_ever, args=(root, sender))
         writer.start()
         sender.close()
-        receiver.recv()
+        messages = [receiver.recv() for _ in range(rng.randint(1, MOST_MESSAGES))]
         time.sleep(rng.uniform(0, LONGEST_S))
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
-        messages = list(_drain(receiver))
+        messages += _drain(receiver)
         receiver.close()
         _count(store_over(LocalLake(root)), messages, toll)
         if kill % verify_each == 0 or kill == kills:
@@ -59,6 +61,7 @@ def sweep(root: Path, *, kills: int, seed: int, verify_each: int) -> Toll:
 def write_for_ever(root: Path, sender: Connection) -> None:
     """Send updates, settle them, write outputs and references; say what comes next and what is acknowledged."""
     send(store_over(ObjectLake.in_memory()), FIRST)  # what is slow the first time is not what is to be interrupted
+    checkpoints.PATCH_LIMIT = PATCH_LIMIT
     store = store_over(LocalLake(root))
     sender.send(("starts", "settle"))
     for version in store.versions.unsettled():

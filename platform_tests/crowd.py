@@ -10,6 +10,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from loopcast.dataops.digest import state_digest
+from loopcast.store import checkpoints
 from loopcast.store.lake import LocalLake
 from loopcast.store.verify import verify
 from loopcast.store.version_records import version_key
@@ -43,8 +44,15 @@ class Outcome:
     seconds: float
 
 
-def gather(root: Path, *, writers: int, patches: int, readers: int, checkers: int) -> Outcome:
-    """Return what comes of so many writers with so many patches each, of readers and of verifications all the while."""
+def gather(root: Path, *, writers: int, patches: int, readers: int, checkers: int, patch_limit: int) -> Outcome:
+    """Return what comes of so many writers with so many patches each, of readers and of verifications all the while.
+
+    Args:
+        root: an empty folder for the store.
+        writers, patches: processes that write, and how many updates each.
+        readers, checkers: processes that read single versions, and that verify the whole store.
+        patch_limit: a checkpoint is made after so many patches, and older ones are thinned.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload(["__main__", "loopcast.store.store", "loopcast.store.verify"])
     store = store_over(LocalLake(root))
@@ -54,7 +62,7 @@ def gather(root: Path, *, writers: int, patches: int, readers: int, checkers: in
     started, receivers = time.perf_counter(), []
     for work, arguments in crowd:
         receiver, sender = context.Pipe(duplex=False)
-        context.Process(target=_report, args=(work, root, arguments, sender), daemon=True).start()
+        context.Process(target=_report, args=(work, root, arguments, sender, patch_limit), daemon=True).start()
         sender.close()
         receivers.append(receiver)
     written = [receiver.recv() for receiver in receivers[:writers]]
@@ -84,8 +92,9 @@ def gather(root: Path, *, writers: int, patches: int, readers: int, checkers: in
     )
 
 
-def _report(work, root: Path, arguments: tuple, sender: Connection) -> None:
+def _report(work, root: Path, arguments: tuple, sender: Connection, patch_limit: int) -> None:
     """Send what the work returns, or the error that it died of."""
+    checkpoints.PATCH_LIMIT = patch_limit
     try:
         sender.send(work(root, *arguments))
     except Exception as error:

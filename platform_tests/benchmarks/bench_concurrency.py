@@ -8,12 +8,20 @@ from crowd import gather
 from loopcast.cli.output import print_rows
 
 WRITERS, PATCHES, READERS, CHECKERS = 8, 50, 4, 1
+PATCH_LIMIT = 20  # far below the store's own, so that checkpoints come and go while others read
 
 
 def main() -> None:
     """Print what came of it."""
     with tempfile.TemporaryDirectory() as folder:
-        outcome = gather(Path(folder), writers=WRITERS, patches=PATCHES, readers=READERS, checkers=CHECKERS)
+        outcome = gather(
+            Path(folder),
+            writers=WRITERS,
+            patches=PATCHES,
+            readers=READERS,
+            checkers=CHECKERS,
+            patch_limit=PATCH_LIMIT,
+        )
     row = {
         "writers": WRITERS,
         "readers": READERS,

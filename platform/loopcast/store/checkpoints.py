@@ -102,16 +102,16 @@ class Checkpoints:
         content = {**asdict(checkpoint), "columns": list(checkpoint.columns)}
         put_record(self._lake, self.path(checkpoint.number), content)
 
-    def remove(self, numbers: Sequence[int]) -> None:
-        """Remove the checkpoints of some numbers: first they are no longer found, then their files go."""
+    def remove(self, gone: Sequence[Checkpoint]) -> None:
+        """Remove some checkpoints, which others may remove too: first they are no longer found, then their files go."""
+        numbers = {one.number for one in gone}
         left = [self._try_at(number) for number in self.list_numbers() if number not in numbers]
         shared = {one.file_digest for one in left if one is not None}
-        for number in numbers:
-            digest = self.at(number).file_digest
-            self._lake.delete(self.path(number))
-            del self._read[number]
-            if digest not in shared:
-                self._lake.delete(f"{self._folder}/{digest}.parquet")
+        for one in gone:
+            self._lake.delete(self.path(one.number))
+            self._read.pop(one.number, None)
+            if one.file_digest not in shared:
+                self._lake.delete(f"{self._folder}/{one.file_digest}.parquet")
 
     def thin(self, *, budget: int) -> None:
         """Remove those that are too close together for their age, or together too large.
@@ -121,7 +121,7 @@ class Checkpoints:
         """
         readable = [one for one in map(self._try_at, self.list_numbers()) if one is not None]
         kept = choose_kept({one.number: one.size for one in readable}, budget=budget)
-        self.remove([one.number for one in readable if one.number not in kept])
+        self.remove([one for one in readable if one.number not in kept])
 
     def forget(self) -> None:
         """Drop what is kept in memory."""

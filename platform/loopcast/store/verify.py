@@ -13,7 +13,7 @@ from loopcast.errors import DamageError, NotFoundError, StoreError
 from loopcast.store.outputs import is_table, to_manifest
 from loopcast.store.records import numbered, read_content, read_record, sha256
 from loopcast.store.store import Store
-from loopcast.store.version_records import VersionRecord
+from loopcast.store.version_records import VersionRecord, version_number
 
 _DIGEST = r"[0-9a-f]{64}"
 _BY_CONTENT = re.compile(
@@ -67,7 +67,16 @@ def verify(store: Store) -> VerifyReport:
     damages += _check_checkpoints(fresh, set(paths))
     if not damages:
         damages += _check_state(fresh)
-    return VerifyReport(len(paths), tuple(dict.fromkeys(damages)))
+    lasting = (damage for damage in dict.fromkeys(damages) if _is_lasting(fresh, damage, set(paths)))
+    return VerifyReport(len(paths), tuple(lasting))
+
+
+def _is_lasting(store: Store, damage: Damage, paths: set[str]) -> bool:
+    """Return whether a damage is one, and not what others wrote, or a checkpoint that they thinned, meanwhile."""
+    is_there = store.lake.exists(damage.file)
+    if damage.file not in paths:
+        return not is_there
+    return is_there or not damage.file.startswith(f"{store.use_case}/checkpoints/")
 
 
 def _check(store: Store, path: str) -> Iterator[Damage]:
@@ -117,7 +126,8 @@ def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
         except (DamageError, KeyError, TypeError, ValueError):
             previous = None
             continue
-        if previous is not None and record.previous_digest != previous.digest:
+        is_next = previous is not None and version_number(record.version) == version_number(previous.version) + 1
+        if previous is not None and is_next and record.previous_digest != previous.digest:
             yield Damage(path, f"{path} does not follow {previous.version}: the chain is broken")
         yield from _check_named(record, folder=folder, paths=paths)
         previous = record
