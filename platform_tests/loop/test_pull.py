@@ -82,7 +82,7 @@ def test_a_backlog_is_left_for_the_next_poll_when_time_is_up(tmp_path: Path) -> 
     plant = Plant(tmp_path, batch_rows=30)
     plant.add(1, changed=1)
     plant.add(2, changed=2)
-    times = iter(NOW + timedelta(seconds=8 * step) for step in range(20))
+    times = iter(NOW + timedelta(seconds=7 * step) for step in range(20))
     assert plant.pull(clock=lambda: next(times)) == [["v00000001"]]
     assert plant.pull() == [["v00000002"]]
     assert [added for added, _, _ in plant.settle()] == [30, 18]
@@ -156,7 +156,10 @@ def test_an_unknown_source_is_named_with_those_there_are(plant: Plant) -> None:
 
 
 def test_without_polled_sources_there_is_nothing_to_ask(tmp_path: Path) -> None:
-    assert pull(make_project(tmp_path), [], clock=lambda: NOW, environment={}) == []
+    project = make_project(tmp_path)
+    assert pull(project, [], clock=lambda: NOW, environment={}) == []
+    with pytest.raises(CallerError, match="counts has no source to poll; name one under `source`, or send a file"):
+        choose_sources(project)
 
 
 FILES = """  source:

@@ -51,7 +51,7 @@ WRONG = {
     "two inboxes": ("[{folder: a}, {folder: b}]", "source", "inbox is there twice"),
     "a field of another kind": ("{kind: files, url: 's3://b', query: x}", "source.query", "no such field"),
     "the second of a list": (f"[{{{SQL}}}, {{kind: files}}]", "source.1.url", "required"),
-    "a timeout longer than a tick": (f"{{{SQL}, timeout_s: 60}}", "source.timeout_s", "less than or equal to 45"),
+    "a timeout longer than a tick": (f"{{{SQL}, timeout_s: 60}}", "source.timeout_s", "less than or equal to 40"),
     "polls every second": (f"{{{SQL}, every: 1s}}", "source.every", "at least one minute"),
     "a cursor that nothing sets": (
         "{kind: http, url: 'http://h/{cursor}', initial: 1}", "source", "a cursor or a cursor_field",

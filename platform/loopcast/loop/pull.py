@@ -23,7 +23,7 @@ from loopcast.store.records import sha256
 from loopcast.store.version_records import Claim, Upload
 from loopcast.use_case.sources import FilesSource, Polled
 
-ANOTHER_ROUND_WITHIN = timedelta(seconds=10)  # a sensor's tick may last a minute, and one round most of that
+ANOTHER_ROUND_WITHIN = timedelta(seconds=8)  # a sensor's tick may last a minute, and one round most of that
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Pulled:
     Args:
         source: its name.
         claims: the versions that its batches got.
-        rows: rows taken, as far as anybody counted them.
+        rows: rows taken; None where nobody counts them before they are checked, as in files.
         problem: why it failed, None where it did not.
         retry_after_s: how long it asks to be left alone.
     """
 
     source: str
     claims: tuple[Claim, ...] = ()
-    rows: int = 0
+    rows: int | None = None
     problem: str | None = None
     retry_after_s: float | None = None
 
@@ -64,12 +64,14 @@ def choose_sources(project: Project, names: Collection[str] = ()) -> list[Polled
     """Return the use case's polled sources, or those of some names.
 
     Raises:
-        CallerError: there is none of such a name; the message lists those there are.
+        CallerError: there is none, or none of such a name; the message lists those there are.
     """
     there = {source.label: source for source in project.use_case.polled}
+    if not there:
+        raise CallerError(f"{project.name} has no source to poll; name one under `source`, or send a file")
     unknown = [name for name in names if name not in there]
     if unknown:
-        raise CallerError(f"{project.name} has no source {unknown[0]!r} to poll; found: {', '.join(there) or 'none'}")
+        raise CallerError(f"{project.name} has no source {unknown[0]!r} to poll; found: {', '.join(there)}")
     return [source for label, source in there.items() if not names or label in names]
 
 
@@ -205,8 +207,9 @@ def _take(
         return so_far
     if claim is None:
         return so_far
-    rows = (answer.batch.rows if answer.batch else None) or 0
-    return replace(so_far, claims=(*so_far.claims, claim), rows=so_far.rows + rows)
+    counted = answer.batch.rows if answer.batch else None
+    rows = so_far.rows if counted is None else (so_far.rows or 0) + counted
+    return replace(so_far, claims=(*so_far.claims, claim), rows=rows)
 
 
 def _upload(source: Polled, batch: Batch, key: str | None) -> Upload:

@@ -106,12 +106,12 @@ def _describe_poll(
     told = describe_source(source, secrets=Secrets(read_environment()))
     return dg.AssetObservation(
         asset_key=stage.names.asset("source_feed"),
-        description=pulled.problem or f"{source.label}: {len(pulled.claims)} versions, {pulled.rows} rows",
+        description=pulled.problem or f"{source.label}: {len(pulled.claims)} new versions",
         metadata={
             **told,
             "cursor": str(position.get("cursor", "")),
             "versions": ", ".join(claim.version for claim in pulled.claims),
-            "rows": pulled.rows,
+            **({} if pulled.rows is None else {"rows": pulled.rows}),
             **_times(health),
         },
     )
@@ -136,8 +136,8 @@ def _check_if_changed(
     """Yield the check of all sources where one of them failed again and it is an alert, or all are back."""
     alarming = {s.label: after[s.label] for s in stage.use_case.polled if after[s.label].is_alarming(s)}
     failed_before = [s.label for s in stage.use_case.polled if before.get(s.label, Health()).is_alarming(s)]
-    is_first = not any(health.polled_at for health in before.values())
-    if alarming == {label: before.get(label) for label in failed_before} and not is_first:
+    is_known = before.keys() == after.keys()  # else the use case has another set of sources than at the tick before
+    if is_known and alarming == {label: before[label] for label in failed_before}:
         return
     yield check_sources(stage.names, alarming)
 

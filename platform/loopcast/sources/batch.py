@@ -13,22 +13,19 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import SourceError
+from loopcast.sources.cursor import NUMBERS
 
 Position = Mapping[str, Any]
 NOWHERE: Position = {}
 DIGEST_LENGTH = 24
-NUMBERS = (int, float, Decimal)
 
 
 @dataclass(frozen=True)
@@ -111,21 +108,17 @@ class Shape:
         return None if name == self.cursor and not is_known else name
 
 
-def leave_out_taken(rows: Rows, seen: frozenset[str]) -> Rows:
+def leave_out_taken(rows: Rows, seen: frozenset[str], *, again: int | None = None) -> Rows:
     """Return the rows that were not taken before, each once.
 
     Args:
         rows: the rows.
         seen: digests of rows that were taken before.
+        again: how many rows, from the first on, may have been taken before; None: any.
     """
-    taken = set(seen)
-    kept = []
-    for row in rows.cells:
-        digest = digest_row(rows.names, row)
-        if digest not in taken:
-            taken.add(digest)
-            kept.append(row)
-    return replace(rows, cells=kept)
+    old = [row for row in rows.cells[:again] if digest_row(rows.names, row) not in seen]
+    young = [] if again is None else rows.cells[again:]
+    return replace(rows, cells=list({repr(row): row for row in (*old, *young)}.values()))
 
 
 def digest_row(names: Sequence[str], row: Sequence[Any]) -> str:
@@ -178,69 +171,11 @@ def _last_of_each_key(rows: Rows, *, shape: Shape) -> Iterator[tuple[Any, ...]]:
         yield from rows.cells
         return
     at_cursor, at_keys = rows.names.index(shape.cursor), [places[key] for key in shape.spec.keys]
-    newest = {tuple(_spell(row[at]) for at in at_keys): row[at_cursor] for row in rows.cells}
-    for row in rows.cells:
-        if newest[tuple(_spell(row[at]) for at in at_keys)] == row[at_cursor]:
+    keys = [repr([row[at] for at in at_keys]) for row in rows.cells]
+    newest = {key: row[at_cursor] for key, row in zip(keys, rows.cells, strict=True)}
+    for key, row in zip(keys, rows.cells, strict=True):
+        if newest[key] == row[at_cursor]:
             yield row
-
-
-def encode_cursor(value: Any) -> Any:
-    """Return a cursor in JSON's own types, from which `decode_cursor` makes the same value again.
-
-    Raises:
-        SourceError: a cursor can be no such value.
-    """
-    if isinstance(value, bool) or value is None or value != value:
-        raise SourceError(f"found the cursor {value}; expected a number, a text or a time in every row")
-    if isinstance(value, int | float | str):
-        return value
-    for kind, spell in SPELLINGS.items():
-        if isinstance(value, kind):
-            return {kind.__name__: spell(value)}
-    raise SourceError(f"found a cursor of the type {type(value).__name__}; expected a number, a text or a time")
-
-
-def decode_cursor(spelled: Any) -> Any:
-    """Return the value that `encode_cursor` spelled."""
-    if not isinstance(spelled, Mapping):
-        return spelled
-    ((name, text),) = spelled.items()
-    return READERS[name](text)
-
-
-def step_back(cursor: Any, lookback: str | float | None) -> Any:
-    """Return a cursor from so far behind, to find rows that appear late.
-
-    Raises:
-        SourceError: the cursor is nothing from which that can be subtracted.
-    """
-    if lookback is None:
-        return cursor
-    try:
-        if isinstance(cursor, NUMBERS) and not isinstance(lookback, str):
-            return type(cursor)(cursor - type(cursor)(lookback))  # type: ignore[operator]
-        delta = pd.Timedelta(lookback).to_pytimedelta() if isinstance(lookback, str) else timedelta(seconds=lookback)
-        if isinstance(cursor, str):
-            return (datetime.fromisoformat(cursor) - delta).isoformat(sep=cursor[10:11] or " ")
-        return cursor - delta
-    except (TypeError, ValueError) as error:
-        raise SourceError(f"found the cursor {cursor}, from which a lookback of {lookback} cannot be taken") from error
-
-
-SPELLINGS: dict[type, Any] = {
-    datetime: datetime.isoformat,
-    date: date.isoformat,
-    Decimal: str,
-    UUID: str,
-    bytes: bytes.hex,
-}
-READERS: dict[str, Any] = {
-    "datetime": datetime.fromisoformat,
-    "date": date.fromisoformat,
-    "Decimal": Decimal,
-    "UUID": UUID,
-    "bytes": bytes.fromhex,
-}
 
 
 def _spell(value: Any) -> str:

@@ -18,7 +18,7 @@ from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.sources.sql import fetch_sql
 from loopcast.use_case.sources import FilesSource, HttpSource, Polled, SqlSource
 
-GRACE_S = 2.0  # a source that bounds its own waits says better what was wrong
+GRACE_S = 8.0  # for what is done with the answer; sources that bound their own waits say better what was wrong
 
 
 @dataclass(frozen=True)

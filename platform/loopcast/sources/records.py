@@ -10,7 +10,8 @@ from typing import Any
 from loopcast.dataops.formats import read_columns
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import SourceError, bound_text
-from loopcast.sources.batch import NUMBERS, Rows
+from loopcast.sources.batch import Rows
+from loopcast.sources.cursor import NUMBERS
 from loopcast.use_case.sources import HttpSource
 
 TOLD = 10

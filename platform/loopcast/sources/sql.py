@@ -12,18 +12,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from loopcast.errors import SourceError
-from loopcast.sources.batch import (
-    Fetched,
-    Position,
-    Rows,
-    Shape,
-    decode_cursor,
-    digest_row,
-    encode_cursor,
-    leave_out_taken,
-    make_batch,
-    step_back,
-)
+from loopcast.sources.batch import Fetched, Position, Rows, Shape, digest_row, leave_out_taken, make_batch
+from loopcast.sources.cursor import decode_cursor, encode_cursor, step_back
 from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.sources import CURSOR, SqlSource
 
@@ -48,13 +38,14 @@ def fetch_sql(source: SqlSource, position: Position, *, shape: Shape, secrets: S
     limit = source.batch_rows + len(seen)
     with _connect(source, secrets=secrets) as connection:
         rows = _read(connection, source, start=start, limit=limit)
-    new = leave_out_taken(rows, seen)
+    cursors = rows.column(source.cursor) if rows.cells else []
+    new = leave_out_taken(rows, seen, again=_count_old(cursors, last, lookback=source.lookback) if seen else 0)
     is_full = len(rows.cells) == limit
     if not new.cells and is_full:
         raise SourceError(f"found {limit} rows that are all the same; write SELECT DISTINCT, or raise batch_rows")
     if not new.cells:
         return Fetched(None, position)
-    reached = _reach(rows.column(source.cursor), last if position else None, lookback=source.lookback)
+    reached = _reach(cursors, last if position else None, lookback=source.lookback)
     after = {
         "cursor": encode_cursor(reached),
         "seen": sorted({*_at_the_end(rows, source, reached=reached), *(seen if is_full else ())}),
@@ -76,6 +67,12 @@ def _read(connection: sa.Connection, source: SqlSource, *, start: Any, limit: in
         values["cursor"] = start
     found = connection.execute(statement, {name: value for name, value in values.items() if value is not None})
     return Rows(tuple(found.keys()), [tuple(row) for row in found.fetchall()])
+
+
+def _count_old(cursors: list[Any], last: Any, *, lookback: str | float | None) -> int:
+    """Return how many rows, from the first on, are not past the last cursor: those alone may have been taken."""
+    is_past = (cursor != last if lookback is None else cursor > last for cursor in cursors)
+    return next((at for at, past in enumerate(is_past) if past), len(cursors))
 
 
 def _reach(cursors: list[Any], last: Any, *, lookback: str | float | None) -> Any:

@@ -71,7 +71,7 @@ class PolledSource(Frozen):
     every: Duration | None = Field(
         default=None, description="Time between two polls; default: a 24th of the cadence, at most an hour."
     )
-    timeout_s: float = Field(default=20.0, gt=0.0, le=45.0, description="How long one answer may take, in seconds.")
+    timeout_s: float = Field(default=20.0, gt=0.0, le=40.0, description="How long one answer may take, in seconds.")
     alert_after: int = Field(default=3, ge=1, description="Failures in a row after which it is an alert.")
 
     @property
@@ -99,7 +99,7 @@ class SqlSource(RowSource):
     lookback: Duration | float | None = Field(
         default=None, description="How far behind the cursor rows may still appear: 10min, or a number."
     )
-    batch_rows: int = Field(default=500_000, ge=1, description="Most rows in one version.")
+    batch_rows: int = Field(default=200_000, ge=1, description="Most rows in one version.")
 
     @model_validator(mode="after")
     def _check_start(self) -> Self:
