@@ -100,7 +100,7 @@ def bytes_and_structure() -> Iterator[BadInput]:
     yield BadInput("UTF-16 cut in a character", "a.csv", good.decode().encode("utf-16")[:-1], "unknown_encoding", 2)
     yield BadInput("a NUL in a cell", "a.csv", cell("sky", "gr\0y"), "nul_character", 3)
     yield BadInput("NULs at the end, as after a crash", "a.csv", good + b"\0" * 512, "nul_character", 3)
-    yield BadInput("a mark twice", "a.csv", b"\xef\xbb\xbf" * 2 + good, "unknown_column", 1, "\ufeffsite")
+    yield BadInput("a mark twice", "a.csv", b"\xef\xbb\xbf" * 2 + good, "unknown_column", 1, "\\ufeffsite")
     yield BadInput("all bytes there are", "a.csv", bytes(range(256)), "unknown_encoding", 2)
     yield BadInput("an empty file", "a.csv", b"", "unreadable_file")
     yield BadInput("nothing but a mark", "a.csv", b"\xef\xbb\xbf", "unreadable_file")
@@ -129,6 +129,8 @@ def bytes_and_structure() -> Iterator[BadInput]:
         2,
         "sky",
     )
+    swallowed = b'site,t,"load\nA,2024-01-01 00:00,5"\nA,2024-01-01 01:00,6\n'
+    yield BadInput("a header that swallows a row", "a.csv", swallowed, "line_break", 1)
     yield BadInput("a line without end", "a.csv", good + b"A" * (5 << 20), "huge_line", 3)
     yield BadInput("a cell as long as a book", "a.csv", cell("sky", "x" * (1 << 17)), "huge_cell", 3, "sky")
     yield BadInput(
@@ -308,6 +310,7 @@ def other_kinds() -> Iterator[BadInput]:
     yield BadInput(
         "half a character in JSON", "a.jsonl", lines({**row, "site": "\ud800"}), "unknown_encoding", 1, "site"
     )
+    yield BadInput("half a character in a name", "a.jsonl", lines({**row, "\ud800": 1}), "unknown_column", 1, "\\ud800")
     yield BadInput("JSON nested without end", "a.json", b"[" * 100_000, "unreadable_file")
     yield BadInput("an object for a list", "a.json", lines({"rows": [row]}), "unreadable_file")
     yield BadInput("JSON lines that are said to be a list", "a.json", lines(row, later), "unreadable_file")

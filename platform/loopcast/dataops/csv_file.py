@@ -56,6 +56,9 @@ def read_csv(
     line = body.split(b"\n", 1)[0].decode().removesuffix("\r").split("\r", 1)[0]
     known = (*spec.keys, *spec.variable_names, OPERATION)
     dialect = find_dialect(line, known=known, delimiter=spec.file_format.delimiter or delimiter)
+    if line.count(dialect.quote) % 2:  # the names would go on in the next line, and the row there would be lost
+        action = "close the quote in the first line"
+        return None, refuse_file("line_break", repr(line), expected="a header on one line", action=action, row=1)
     if not dialect.header:
         return None, unreadable("no header line", expected="a first line with the columns' names")
     if len(dialect.header) > limits.columns:

@@ -11,7 +11,15 @@ from typing import Any
 import numpy as np
 
 from loopcast.dataops.encodings import decode_text
-from loopcast.dataops.raw_table import Limits, RawTable, make_text_column, refuse_file, refuse_rows, unreadable
+from loopcast.dataops.raw_table import (
+    Limits,
+    RawTable,
+    make_text_column,
+    refuse_file,
+    refuse_rows,
+    show_plainly,
+    unreadable,
+)
 from loopcast.dataops.violations import Findings, join_findings
 
 # An object is kept as the tuple of its pairs, so that a name that stands in it twice is seen.
@@ -102,7 +110,7 @@ def _to_table(
     rows = np.array([number for number, _ in dicts], dtype=np.int64)
     made = [make_text_column([_to_text(item[name]) for _, item in dicts], name=name, rows=rows) for name in names]
     parts = (_explain(wrong, _BAD), _explain(mixed, _MIXED), _explain(nested, _NESTED))
-    table = RawTable(names, tuple(column for column, _ in made), rows, facts)
+    table = RawTable(tuple(map(show_plainly, names)), tuple(column for column, _ in made), rows, facts)
     return table, join_findings([*parts, *(findings for _, findings in made)])
 
 

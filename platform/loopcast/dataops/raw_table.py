@@ -61,6 +61,18 @@ class RawTable:
     is_localised: bool = False
 
 
+def show_plainly(text: str) -> str:
+    r"""Return text of a file as a terminal may show it and JSON may keep it: what is not printable is escaped.
+
+    Examples:
+        >>> show_plainly("\x1b[31mred")
+        '\\x1b[31mred'
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def refuse_file(
     rule: str, found: str, *, expected: str, action: str, row: int | None = None, column: str | None = None
 ) -> Findings:
@@ -74,8 +86,9 @@ def refuse_file(
         row: the row, where one is meant.
         column: the column, where one is meant.
     """
-    column = None if column is None else bound_text(column, limit=FOUND_LIMIT)
-    return Findings.of(Violation(rule, bound_text(found, limit=FOUND_LIMIT), expected, row, column, action))
+    column = None if column is None else bound_text(show_plainly(column), limit=FOUND_LIMIT)
+    found = bound_text(show_plainly(found), limit=FOUND_LIMIT)
+    return Findings.of(Violation(rule, found, expected, row, column, action))
 
 
 def refuse_rows(rule: str, rows: Sequence[tuple[int, str, str | None]], *, expected: str, action: str) -> Findings:
