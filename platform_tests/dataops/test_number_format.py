@@ -64,6 +64,12 @@ def test_a_number_with_two_readings_is_refused_and_never_guessed(cells, delimite
     assert "1.234" in refusal.violations[0].found
 
 
+def test_what_else_is_wrong_is_told_beside_a_doubtful_number():
+    content = b"t;y;w\n2020-01-01;1,234;7\nnow;2,345;7\n"
+    found = [item.rule for item in read_update(content, name="u.csv", spec=spec()).violations]
+    assert found == ["unknown_column", "ambiguous_number", "bad_timestamp"]
+
+
 def test_between_commas_a_bare_point_is_a_decimal_point():
     assert read("1.234", "12.500", delimiter=",").frame["y"].tolist() == [1.234, 12.5]
 

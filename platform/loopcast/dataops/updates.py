@@ -30,7 +30,7 @@ from loopcast.dataops.columns import (
 from loopcast.dataops.formats import read_columns
 from loopcast.dataops.frequency import estimate_frequency
 from loopcast.dataops.header import check_header
-from loopcast.dataops.number_format import NumberFormat, find_number_format
+from loopcast.dataops.number_format import PLAIN, NumberFormat, find_number_columns, find_number_format
 from loopcast.dataops.raw_table import RawTable
 from loopcast.dataops.table import OPERATION, REMOVE, UPSERT, TableSpec
 from loopcast.dataops.text_rules import check_texts
@@ -76,10 +76,8 @@ def read_update(content: bytes, *, name: str, spec: TableSpec, now: datetime | N
     if table is None or (row_findings.total and not len(table.rows)):
         return _refuse(name, row_findings)
     number_format, unclear = find_number_format(table, spec=spec)
-    if unclear.total:
-        return _refuse(name, join_findings([row_findings, unclear]))
-    frame, findings = _convert(table, spec, number_format=number_format, now=now)
-    findings = join_findings([row_findings, findings])
+    frame, findings = _convert(table, spec, number_format=None if unclear.total else number_format, now=now)
+    findings = join_findings([row_findings, unclear, findings])
     if findings.total:
         return _refuse(name, findings)
     sent = tuple(variable for variable in spec.variable_names if variable in frame.columns)
@@ -94,9 +92,12 @@ def _refuse(name: str, findings: Findings) -> Refusal:
 
 
 def _convert(
-    table: RawTable, spec: TableSpec, *, number_format: NumberFormat, now: datetime | None
+    table: RawTable, spec: TableSpec, *, number_format: NumberFormat | None, now: datetime | None
 ) -> tuple[pd.DataFrame, Findings]:
-    """Return the typed rows, of those columns that are right, and everything that is wrong."""
+    """Return the typed rows, of those columns that are right, and everything that is wrong.
+
+    Without a number format the columns of numbers are left out.
+    """
     header = join_findings(check_header(table, spec))
     if not len(table.rows):
         no_rows = Violation("no_rows", "no rows", "at least one row", None, None, "send a file with rows")
@@ -104,9 +105,10 @@ def _convert(
     columns, parts = {}, [header]
     counts = Counter(table.names)
     positions = {name: at for at, name in enumerate(table.names) if counts[name] == 1}
+    unclear = set() if number_format is not None else {table.names[at] for at in find_number_columns(table, spec)}
     for name in (*spec.series_keys, *spec.variable_names):
-        if name in positions:
-            columns[name], findings = _convert_column(table, positions[name], spec, number_format)
+        if name in positions and name not in unclear:
+            columns[name], findings = _convert_column(table, positions[name], spec, number_format or PLAIN)
             parts.append(findings)
     frame = pd.DataFrame(columns, index=range(len(table.rows)))
     frame[OPERATION], operations = _convert_operations(table, positions.get(OPERATION))
