@@ -15,9 +15,12 @@ NAMES = (
     "state_machine",
     "versions",
     "bad_input",
+<<<<<<< HEAD
     "control",
     "drift",
     "profile",
+=======
+>>>>>>> cd7664a (Benchmark of the minimal history; what a build had and should have had; preprocessing on the dataset's page)
 )
 
 

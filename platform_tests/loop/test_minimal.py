@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import HistoryError, NotFoundError
-from loopcast.loop.forces import FORECASTS, list_in_force, read_zoo
+from loopcast.loop.experiment import run_experiment
+from loopcast.loop.forces import FORECASTS, list_in_force, open_build, read_zoo
 from loopcast.loop.minimal import describe_minimal
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
-from made_use_case import PANEL_YAML, make_counts, make_project, make_sales, take_turn
+from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, take_turn
 from minimal_updates import forecast_new, import_zoo, only
 
 
@@ -89,3 +90,10 @@ def test_a_series_that_ended_long_ago_is_read_back_to_and_a_new_one_owes_nothing
     rows = only(project.store.versions.read("v00000002"), project)
     assert len(rows) < 0.9 * project.store.versions.record("v00000002").rows
     assert forecast_new(twin, rows).manifest.digest == made.manifest.digest
+
+
+def test_a_build_says_how_much_history_it_had(empty: Project) -> None:
+    version = take_turn(empty, make_counts("2024-01-01", 56))
+    build = open_build(empty, version=version, rule="test", reason="asked for", now=NOW)
+    made = run_experiment(empty, build.build, now=NOW)
+    assert (made.periods, made.recommended) == (56 * 24, 13 * 168 + 7 * 24 + 24)

@@ -223,3 +223,11 @@ def test_how_far_to_read_on_is_counted_where_it_is_known(hourly):
     cut = replace(panel, local=panel.local[-100:], y=panel.y[:, -100:], x={k: v[:, -100:] for k, v in panel.x.items()})
     assert count_missing_steps(zoo, cut, n_series=1) == 2184 + 24 - 100
     assert count_missing_steps(zoo, cut, n_series=2) == 300
+
+
+def test_a_zoo_written_before_any_of_this_owes_nothing(hourly):
+    zoo, frame = hourly
+    old = zoo_to_document(zoo)
+    del old["availability"], old["spec"]["preprocessing"]
+    made = predict(zoo_from_document(old), panel_from_frame(known_ahead(frame, ORIGIN).tail(200), HOURLY))
+    assert made.forecasts["forecast"].notna().all()

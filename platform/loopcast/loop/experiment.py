@@ -29,6 +29,7 @@ from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo, count_history, recommended_periods
 from loopcast.zoo.document import zoo_to_document
+from loopcast.zoo.minimal import required_window
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.zoo import Zoo
@@ -151,8 +152,10 @@ def describe_promise(zoo: Zoo) -> pd.DataFrame:
 
 
 def describe_history(zoo: Zoo) -> pd.DataFrame:
-    """Return the steps before the origin that each variable is needed at: `variable`, `first`, `last`."""
-    return pd.DataFrame([asdict(offset) for offset in zoo.minimal_history])
+    """Return the least history that a forecast from the end of the training needs: `variable`, `from`, `to`, `rows`."""
+    windows = required_window(zoo, pd.Timestamp(zoo.training_end))
+    rows = [{"variable": w.variable, "from": w.first, "to": w.last, "rows": w.rows} for w in windows]
+    return pd.DataFrame(rows)
 
 
 def describe_importances(zoo: Zoo) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from loopcast.zoo.preparation import choose_rows, prepare_panel, resolve_flags
 from loopcast.zoo.zoo import Zoo
 
 Job = Literal["build", "predict"]
+WIDEN = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,6 +122,9 @@ def read_window(project: Project, record: VersionRecord, zoo: Zoo, *, origin: da
     while True:
         start = _start(project, record, settled, steps, origin)
         frame = versions.read(record.version, columns=names, start=start)
+        if start is not None and filter_rows(frame, settled.filter).empty:
+            steps *= WIDEN
+            continue
         panel = prepare_panel(_to_panel(project, frame, settled, origin), settled)
         more = count_missing_steps(zoo, panel, n_series=n_series) if start is not None else 0
         if not more:

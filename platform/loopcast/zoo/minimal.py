@@ -120,13 +120,15 @@ def _at_build(
     known: Availability | None, series: IntArray, origins: TimeArray, frequency: str
 ) -> tuple[IntArray, IntArray]:
     """Return the steps from a variable's first value at the build to the origins (-1: none), and the steps ahead."""
-    age, ahead = np.full(len(series), -1, dtype=np.int64), np.zeros(len(series), dtype=np.int64)
-    for row in np.flatnonzero((series >= 0) & ~np.isnat(origins)) if known else ():
-        first = known.first[series[row]] if known else None
-        ahead[row] = known.ahead[series[row]] if known else 0
-        if first is not None:
-            age[row] = count_periods(pd.Timestamp(first), pd.Timestamp(origins[row]), frequency)
-    return age, ahead
+    if known is None:
+        return np.full(len(series), -1, dtype=np.int64), np.zeros(len(series), dtype=np.int64)
+    first = np.array([start or "NaT" for start in known.first], dtype="datetime64[ns]")[series]
+    ahead = np.array(known.ahead, dtype=np.int64)[series]
+    met = (series >= 0) & ~np.isnat(origins)
+    pairs = pd.MultiIndex.from_arrays([first, origins])
+    codes, unique = pairs.factorize()
+    counts = [-1 if pd.isna(start) or pd.isna(end) else count_periods(start, end, frequency) for start, end in unique]
+    return np.where(met, np.array(counts, dtype=np.int64)[codes], -1), np.where(met, ahead, 0)
 
 
 def required_window(zoo: Zoo, origin: pd.Timestamp) -> tuple[Window, ...]:

@@ -57,7 +57,9 @@ def impute_panel(panel: Panel, preprocessing: Preprocessing) -> Panel:
     values, imputed = {}, {}
     for name, column in {panel.spec.target: panel.y, **panel.x}.items():
         filled, mask = fill_gaps(column, preprocessing.imputation_for(name))
-        values[name], imputed[name] = np.where(mask & ~exists, np.nan, filled), mask & exists
+        values[name] = np.where(mask & ~exists, np.nan, filled)
+        if (mask & exists).any():
+            imputed[name] = mask & exists
     y = values.pop(panel.spec.target)
     return replace(panel, y=y, x=MappingProxyType(values), imputed=MappingProxyType(imputed))
 

@@ -96,6 +96,7 @@ def _describe_version(
             "digest": record.state_digest,
             "patch": record.patch_digest or "none",
             "contract_version": record.contract_version,
+            "preprocessing": dg.MetadataValue.json(stage.use_case.zoo.preprocessing.to_document()),
             **describe_promises(attained),
             "code_version": record.code_version,
             "chart": dg.MetadataValue.md(_draw(stage, project, record)),
