@@ -156,7 +156,7 @@ def test_a_row_less_in_the_middle_is_a_missing_value_and_said(hourly):
     less = minimal.drop(index=minimal.index[1000])
     assert predict(zoo, panel_from_frame(minimal, HOURLY)).notes == ()
     assert predict(zoo, panel_from_frame(less, HOURLY)).notes == (
-        "load: 1 of 2184 values are missing; they count as usual ones",
+        "load: 1 of 2184 values are missing; each counts as its usual value",
     )
 
 
@@ -181,7 +181,7 @@ def test_a_zoo_never_asks_for_more_than_it_was_built_on():
     assert load.first == young.local[0]
     assert wind.refused_without is None  # at the build no wind of the next day was known
     made = predict(zoo, later)
-    assert "wind: 24 of 192 values are missing; they count as usual ones" in made.notes
+    assert "wind: 24 of 192 values are missing; each counts as its usual value" in made.notes
     with pytest.raises(HistoryError, match="load up to 2026-01-05 00:00:00"):
         predict(zoo, panel_from_frame(frame.iloc[1:], HOURLY))
 
@@ -231,3 +231,18 @@ def test_a_zoo_written_before_any_of_this_owes_nothing(hourly):
     del old["availability"], old["spec"]["preprocessing"]
     made = predict(zoo_from_document(old), panel_from_frame(known_ahead(frame, ORIGIN).tail(200), HOURLY))
     assert made.forecasts["forecast"].notna().all()
+
+
+def test_an_hour_that_the_clock_skips_is_never_owed():
+    spec = replace(HOURLY, time_zone="Europe/Oslo")
+    frame = hourly_frame(80, start="2026-01-11 23:00")
+    before, over = (
+        (pd.Timestamp(day) - frame["when"][0]) // pd.Timedelta("1h") for day in ("2026-03-20 23:00", "2026-03-28 23:00")
+    )
+    zoo = build_zoo(panel_from_frame(known_ahead(frame, before), spec), DAY)
+    made = predict(zoo, panel_from_frame(known_ahead(frame, over), spec))
+    assert len(made.forecasts) == 23
+    assert made.notes == ()
+    gap = panel_from_frame(known_ahead(frame, over).drop(index=over + 2), spec)
+    with pytest.raises(HistoryError, match="wind at 2026-03-29 03:00:00"):
+        predict(zoo, gap)

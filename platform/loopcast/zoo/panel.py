@@ -199,6 +199,13 @@ def scatter_values(column: "pd.Series[float]", cells: IntArray, shape: tuple[int
     return values.reshape(shape)
 
 
+def exists_on_clock(local: pd.DatetimeIndex, spec: TableSpec) -> BoolArray:
+    """Return which local times there are: a clock change skips some; without a time zone, all."""
+    if spec.time_zone is None:
+        return np.ones(len(local), dtype=bool)
+    return np.asarray(stored_timestamps(local, spec).notna())
+
+
 def frame_from_panel(panel: Panel) -> pd.DataFrame:
     """Return a panel's rows as a dataset frame: keys, timestamp, number variables, `<variable>_was_imputed`.
 

@@ -26,7 +26,7 @@ class Prediction:
         forecasts: forecast table, see `loopcast.schemas.forecast_schema`.
         members: member forecast table, see `loopcast.schemas.member_forecast_schema`.
         situations_unmet: what the zoo had no model for, and what was done instead.
-        notes: variables with less history than the zoo looks back; what is missing counts as usual.
+        notes: variables with values missing inside of what the zoo looks at; each counts as its usual value.
     """
 
     forecasts: pd.DataFrame
@@ -47,6 +47,7 @@ def predict(zoo: Zoo, panel: Panel) -> Prediction:
 
     Raises:
         CallerError: the panel's target or frequency is not the zoo's.
+        HistoryError: values lack that the zoo cannot do without, see `loopcast.zoo.minimal`.
     """
     steps = predict_steps(zoo, panel)
     rows = forecast_rows(zoo, steps)

@@ -23,7 +23,7 @@ from loopcast.dataops.preprocessing import (
     find_buckets,
 )
 from loopcast.zoo.arrays import BoolArray, FloatArray
-from loopcast.zoo.panel import Panel, stored_timestamps
+from loopcast.zoo.panel import Panel, exists_on_clock
 
 
 def resolve_flags(preprocessing: Preprocessing, panel: Panel) -> Preprocessing:
@@ -53,7 +53,7 @@ def impute_panel(panel: Panel, preprocessing: Preprocessing) -> Panel:
     """Return the panel with short gaps filled; local times that a clock change skips stay missing."""
     if not preprocessing.max_gap:
         return panel
-    exists = exists_on_clock(panel.local, panel)
+    exists = exists_on_clock(panel.local, panel.spec)
     values, imputed = {}, {}
     for name, column in {panel.spec.target: panel.y, **panel.x}.items():
         filled, mask = fill_gaps(column, preprocessing.imputation_for(name))
@@ -64,13 +64,6 @@ def impute_panel(panel: Panel, preprocessing: Preprocessing) -> Panel:
     return replace(panel, y=y, x=MappingProxyType(values), imputed=MappingProxyType(imputed))
 
 
-def exists_on_clock(local: pd.DatetimeIndex, panel: Panel) -> BoolArray:
-    """Return which local times there are, all without a time zone."""
-    if panel.spec.time_zone is None:
-        return np.ones(len(local), dtype=bool)
-    return np.asarray(stored_timestamps(local, panel.spec).notna())
-
-
 def scale_panel(panel: Panel, scale: TimeScale) -> Panel:
     """Return the panel on a coarser time scale: one value per period that is over."""
     fine = panel.spec.frequency
@@ -78,7 +71,7 @@ def scale_panel(panel: Panel, scale: TimeScale) -> Panel:
     ends, length = bucket_ends(grid, scale.frequency, fine)
     whole = regular_grid(grid[0], fine, periods=length)
     starts, offset = np.concatenate([[0], ends[:-1]]), count_periods(grid[0], panel.local[0], fine)
-    expected = exists_on_clock(whole, panel)
+    expected = exists_on_clock(whole, panel.spec)
 
     def gather(values: FloatArray, how: Aggregation) -> FloatArray:
         padded = np.full((len(values), length), np.nan)

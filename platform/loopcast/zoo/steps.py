@@ -11,8 +11,8 @@ from loopcast.errors import CallerError
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
 from loopcast.zoo.choice import NO_MODEL, count_steps, day_steps, find_rows, find_series
 from loopcast.zoo.fill import fill_seasonal
-from loopcast.zoo.minimal import crop_panel, describe_history, find_panel_reach, require_history
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.reach import crop_panel, describe_history, find_panel_reach, require_history
 from loopcast.zoo.weights import combine, effective_weights
 from loopcast.zoo.zoo import Block, Zoo
 
