@@ -8,6 +8,7 @@ from pathlib import Path
 NAMES = (
     "demo",
     "latency",
+    "minimal",
     "store",
     "faults",
     "crash",
@@ -15,12 +16,9 @@ NAMES = (
     "state_machine",
     "versions",
     "bad_input",
-<<<<<<< HEAD
     "control",
     "drift",
     "profile",
-=======
->>>>>>> cd7664a (Benchmark of the minimal history; what a build had and should have had; preprocessing on the dataset's page)
 )
 
 
