@@ -125,6 +125,15 @@ def test_another_history_in_the_lake_makes_everything_anew(played: Project, tmp_
     assert_as_if_fresh(other, connection)
 
 
+def test_an_erasure_makes_everything_anew(project: Project, connection: Any) -> None:
+    deliver(project, connection)
+    project.store.lake.put_if_absent("counts/erasures/00000001.json", b"{}")
+    assert deliver(project, connection).is_full
+    project.store.lake.put_if_absent("counts/erasures/00000001-done.json", b"{}")
+    assert deliver(project, connection).is_full
+    assert not deliver(project, connection).is_full
+
+
 def test_two_use_cases_share_the_file_and_leave_each_other_alone(
     played: Project, tmp_path: Path, connection: Any
 ) -> None:

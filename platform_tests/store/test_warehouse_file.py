@@ -146,6 +146,25 @@ def add_over(path: Path) -> None:
             connection.execute("CREATE TABLE numbers AS SELECT 2 AS n")
 
 
+def test_a_compacted_draft_has_nothing_left_of_what_was_removed_and_all_of_the_rest(path: Path) -> None:
+    with draft_warehouse(path) as draft:
+        with duckdb.connect(str(draft.path)) as connection:
+            connection.execute("COMMENT ON TABLE numbers IS 'told'")
+            connection.execute("CREATE TABLE names (name VARCHAR PRIMARY KEY)")
+            connection.execute("INSERT INTO names VALUES ('Annabelle'), ('Bartholomew')")
+            connection.execute("CHECKPOINT")
+            connection.execute("DELETE FROM names WHERE name = 'Annabelle'")
+        assert b"Annabelle" in draft.path.read_bytes()
+        draft.compact()
+        assert b"Annabelle" not in draft.path.read_bytes()
+    assert numbers(path) == [1]
+    told = query_warehouse(path, "SELECT comment FROM duckdb_tables() WHERE table_name = 'numbers'")
+    assert told["comment"].tolist() == ["told"]
+    with draft_warehouse(path) as draft, duckdb.connect(str(draft.path)) as connection:
+        connection.execute("INSERT OR REPLACE INTO names VALUES ('Bartholomew')")
+    assert query_warehouse(path, "FROM names")["name"].tolist() == ["Bartholomew"]
+
+
 def test_queries_are_answered_read_only_and_reach_no_other_file(path: Path) -> None:
     assert query_warehouse(path, "SELECT * FROM range(10)", limit=3)["range"].tolist() == [0, 1, 2]
     secret = path.with_name("secret.csv")

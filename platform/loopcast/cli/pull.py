@@ -8,10 +8,11 @@ import click
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_rows
 from loopcast.cli.read import open_use_case
+from loopcast.cli.write import take_turns
 from loopcast.loop.history import describe_version
 from loopcast.loop.pull import choose_sources
 from loopcast.loop.pull import pull as pull_sources
-from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
+from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.settings import read_environment
 
@@ -26,12 +27,7 @@ def pull(use_case: str, names: tuple[str, ...], as_json: bool) -> None:
     sources = choose_sources(project, names)
     with open_instance(find_home()) as instance:
         pulled = pull_sources(project, sources, clock=lambda: datetime.now(UTC), environment=read_environment())
-        runner = Runner(project, instance)
-        failed = {turn.version: outcome for turn, outcome in runner.turn_all() if not outcome.success}
-        for version, outcome in failed.items():
-            click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
-        if not is_daemon_running(instance):  # a daemon's conditions look after what follows
-            runner.follow()
+        failed = take_turns(Runner(project, instance))
     rows = [
         {
             "source": one.source,

@@ -37,17 +37,22 @@ def send_upload(project: Project, upload: Upload, *, as_json: bool) -> NoReturn:
     """Take an upload through the whole chain, print what became of it, and end: with status 1 where it was refused."""
     with open_instance(find_home()) as instance:
         claim = project.store.versions.claim(upload, now=datetime.now(UTC))
-        runner = Runner(project, instance)
-        failed = {turn.version: outcome for turn, outcome in runner.turn_all() if not outcome.success}
-        for version, outcome in failed.items():
-            click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
-        if not is_daemon_running(instance):  # a daemon's conditions look after what follows
-            runner.follow()
-            deliver(runner)
+        failed = take_turns(Runner(project, instance))
     told = describe_version(project, claim.version)
     why = explain_version(project, claim.version)
     print_record({**told, "duplicate": claim.duplicate, "refused_because": why}, as_json=as_json)
     sys.exit(1 if told["status"] != "accepted" or claim.version in failed else 0)
+
+
+def take_turns(runner: Runner) -> set[str]:
+    """Run every unfinished version and what follows from it; return the versions that failed, each told in words."""
+    failed = {turn.version: outcome for turn, outcome in runner.turn_all() if not outcome.success}
+    for version, outcome in failed.items():
+        click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
+    if not is_daemon_running(runner.instance):  # a daemon's conditions look after what follows
+        runner.follow()
+        deliver(runner)
+    return set(failed)
 
 
 def deliver(runner: Runner) -> None:

@@ -62,8 +62,16 @@ class _Deliverer:
 
     def begin(self, *, fresh: bool) -> bool:
         """Begin, and return whether all is made anew."""
-        parts = [asdict(layout) for layout in self.layouts.values()]
-        layout = sha256(to_canonical_json({"format": FORMAT, "code": self.project.code_version, "tables": parts}))
+        layout = sha256(
+            to_canonical_json(
+                {
+                    "format": FORMAT,
+                    "code": self.project.code_version,
+                    "tables": [asdict(layout) for layout in self.layouts.values()],
+                    "erasures": self.project.store.list_erasures(),
+                }
+            )
+        )
         is_current = self.warehouse.delivered(LAYOUT) == {"": layout} and self._is_same_history() and not fresh
         if not is_current:
             self.warehouse.clear()

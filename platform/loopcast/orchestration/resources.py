@@ -63,4 +63,6 @@ class WarehouseResource(dg.ConfigurableResource[None]):
             with engine.get_connection() as connection, closing(connection):
                 delivery = deliver(project, connection, fresh=fresh)
             draft.is_wanted = bool(delivery.changed)
+            if delivery.is_full:
+                draft.compact()
         return delivery

@@ -37,6 +37,10 @@ class Store:
     outputs: OutputStore
     references: References
 
+    def list_erasures(self) -> list[str]:
+        """Return the records of erasures, begun and done: what was read before a new one must be read again."""
+        return self.lake.list(f"{self.use_case}/erasures")
+
     @classmethod
     def over(
         cls,

@@ -18,6 +18,7 @@ import duckdb
 import pandas as pd
 
 from loopcast.errors import CallerError, NotFoundError, StoreError
+from loopcast.store.statements import quote_text
 
 SAFE = {
     "autoinstall_known_extensions": "false",
@@ -38,6 +39,15 @@ class Draft:
 
     path: Path
     is_wanted: bool = True
+
+    def compact(self) -> None:
+        """Write the draft anew, so that nothing of what was removed from it is left in its bytes."""
+        fresh = self.path.with_name(f"{self.path.name}.compact")
+        with duckdb.connect() as connection:
+            for name, place in (("draft", self.path), ("fresh", fresh)):
+                connection.execute(f"ATTACH {quote_text(str(place))} AS {name}")
+            connection.execute("COPY FROM DATABASE draft TO fresh")
+        fresh.replace(self.path)
 
 
 @contextmanager
