@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import pytest
 
 from loopcast.loop.project import Project, find_project
+from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.serve import Platform, pick_port
 from loopcast.orchestration.settings import read_settings
+from loopcast.store.warehouse_file import query_warehouse
 from made_use_case import make_counts, make_home, to_csv
 
 pytestmark = pytest.mark.timeout(420)
@@ -107,6 +110,19 @@ def test_a_file_becomes_a_zoo_and_a_forecast_with_nobody_clicking(platform: Plat
     assert outputs.manifest("forecasts", "v00000002").pins["zoo"] == "z0001"
     assert manifest.facts["n"] == 24
     assert manifest.facts["mae"] < manifest.facts["mae_seasonal_naive_24"]
+
+
+def test_the_warehouse_follows_by_itself_and_seldom(platform: Platform, project: Project, home: Path) -> None:
+    path = project.settings.warehouse
+
+    def scored() -> int:
+        return len(query_warehouse(path, "FROM counts.accuracy WHERE report = 'v00000002'")) if path.is_file() else 0
+
+    assert wait_for(scored, seconds=90, what="delivery", platform=platform) == 24
+    assert len(query_warehouse(path, "FROM counts.leaderboard WHERE rank = 1")) == 1
+    with open_instance(home) as instance:
+        deliveries = instance.fetch_materializations(dg.AssetKey([NAME, "warehouse"]), limit=100).records
+    assert 1 <= len(deliveries) <= 8  # a first turn, its decision, its zoo, its forecast, a second turn
 
 
 def test_a_key_added_in_the_ui_takes_the_next_file_through_the_chain(platform: Platform, project: Project) -> None:
