@@ -55,8 +55,9 @@ def test_the_newest_row_of_each_key_is_seen(connection: Any, warehouse: Warehous
 
 
 def test_what_was_delivered_is_remembered_until_it_is_gone(warehouse: Warehouse) -> None:
-    for part, tag in (("v1", "1"), ("v2", "1"), ("v1", "2"), ("v2", None)):
-        warehouse.remember("forecasts", part, tag)
+    warehouse.remember("forecasts", {"v1": "1", "v2": "1"})
+    warehouse.remember("forecasts", {"v1": "2"})
+    warehouse.forget("forecasts", "v2")
     assert warehouse.delivered("forecasts") == {"v1": "2"}
     assert warehouse.delivered("dataset") == {}
 
@@ -66,7 +67,7 @@ def test_clearing_leaves_other_schemas_alone(connection: Any, warehouse: Warehou
     other.create(LAYOUT)
     other.insert(LAYOUT, ROWS)
     warehouse.create_newest("newest", table="t", keys=["who"], newest="n", description="")
-    warehouse.remember("a", "b", "c")
+    warehouse.remember("a", {"b": "c"})
     warehouse.clear()
     assert (len(warehouse.describe()), warehouse.delivered("a")) == (0, {})
     assert other.describe()["rows"].tolist() == [2]

@@ -3,6 +3,8 @@
 What a repair does to a file is in `loopcast.dataops.repair`; the rules are in `loopcast.dataops.updates`.
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +28,9 @@ def list_refused(project: Project) -> list[dict[str, Any]]:
     `resubmitted_as` names the newest version that repairs it, `state` says whether one of them was accepted.
     """
     records = {record.version: record for record in project.store.versions.records()}
-    repairs = _list_repairs(project)
+    repairs = _list_repairs(project, records)
     return [
-        _describe(project, record, list_repairs_of(record.version, repairs), records)
+        _describe(project, record, _list_repairs_of(record.version, repairs), records)
         for record in records.values()
         if record.status == "refused"
     ]
@@ -109,7 +111,7 @@ def repaired_by(idempotency_key: str) -> str | None:
     return rest.split(":")[0] if head == RESUBMIT and rest.count(":") == 1 else None
 
 
-def list_repairs_of(version: str, repairs: dict[str, list[str]]) -> list[str]:
+def _list_repairs_of(version: str, repairs: dict[str, list[str]]) -> list[str]:
     """Return the versions that repair a version, in order; repairs of repairs among them.
 
     Args:
@@ -117,21 +119,23 @@ def list_repairs_of(version: str, repairs: dict[str, list[str]]) -> list[str]:
         repairs: versions sent to repair a version, by that version.
 
     Examples:
-        >>> list_repairs_of("v1", {"v1": ["v2"], "v2": ["v3"]})
+        >>> _list_repairs_of("v1", {"v1": ["v2"], "v2": ["v3"]})
         ['v2', 'v3']
     """
     direct = repairs.get(version, [])
-    return sorted({*direct, *(later for made in direct for later in list_repairs_of(made, repairs))})
+    return sorted({*direct, *(later for made in direct for later in _list_repairs_of(made, repairs))})
 
 
-def _list_repairs(project: Project) -> dict[str, list[str]]:
-    """Return the versions sent to repair a version, by that version."""
-    repairs: dict[str, list[str]] = {}
-    for version in project.store.versions.claims():
-        repaired = repaired_by(project.store.versions.claim_of(version).idempotency_key)
+def _list_repairs(project: Project, records: Mapping[str, VersionRecord]) -> dict[str, list[str]]:
+    """Return the versions sent to repair a version, by that version; those that wait to be settled among them."""
+    versions, repairs = project.store.versions, defaultdict(list)
+    keys = {version: record.idempotency_key for version, record in records.items()}
+    keys |= {version: versions.claim_of(version).idempotency_key for version in versions.unsettled()}
+    for version, key in keys.items():
+        repaired = repaired_by(key)
         if repaired is not None and repaired < version:
-            repairs.setdefault(repaired, []).append(version)
-    return repairs
+            repairs[repaired].append(version)
+    return dict(repairs)
 
 
 def _describe(

@@ -78,7 +78,7 @@ class _Deliverer:
         self.warehouse.begin()
         if not is_current:
             self._make_tables()
-            self.warehouse.remember(LAYOUT, "", layout)
+            self.warehouse.remember(LAYOUT, {"": layout})
         return not is_current
 
     def _make_tables(self) -> None:
@@ -103,7 +103,7 @@ class _Deliverer:
         self.warehouse.create(self.layouts[DATASET])
         for frame in iter_dataset(self.project, newest.version):
             self.warehouse.insert(self.layouts[DATASET], frame)
-        self._note(DATASET, "", newest.state_digest)
+        self._note(DATASET, {"": newest.state_digest})
 
     def deliver_outputs(self, table: OutputTable) -> None:
         """Add the partitions that are new, replace those written again, remove those that are gone."""
@@ -113,7 +113,8 @@ class _Deliverer:
         for partition in sorted(known):
             if wanted.get(partition) != known[partition]:
                 self.warehouse.delete(table.name, column=table.key, value=partition)
-                self._note(table.name, partition, None)
+                self.warehouse.forget(table.name, partition)
+                self.changed.append(table.name)
         new = sorted(partition for partition in wanted if wanted[partition] != known.get(partition))
         for at in range(0, len(new), PARTITIONS_AT_ONCE):
             self._insert(table, {partition: numbers[partition] for partition in new[at : at + PARTITIONS_AT_ONCE]})
@@ -123,15 +124,14 @@ class _Deliverer:
         known = int(self.warehouse.delivered(VERSIONS).get("count", "0"))
         if len(self.records) > known:
             self.warehouse.insert(self.layouts[VERSIONS], tabulate_versions(self.records[known:]))
-            self._note(VERSIONS, "count", str(len(self.records)))
-            self._note(VERSIONS, "digest", self.records[-1].digest)
+            self._note(VERSIONS, {"count": str(len(self.records)), "digest": self.records[-1].digest})
 
     def deliver_decisions(self) -> None:
         """Add the decisions that are new."""
         new = tabulate_decisions(self.project, after=int(self.warehouse.delivered(DECISIONS).get("", "0")))
         if len(new):
             self.warehouse.insert(self.layouts[DECISIONS], new)
-            self._note(DECISIONS, "", str(new["number"].max()))
+            self._note(DECISIONS, {"": str(new["number"].max())})
 
     def deliver_refused(self) -> None:
         """Replace the refused versions where there is any new claim or record, as they may repair any of them."""
@@ -139,7 +139,7 @@ class _Deliverer:
         if self.warehouse.delivered(QUARANTINE) != {"": tag}:
             self.warehouse.create(self.layouts[QUARANTINE])
             self.warehouse.insert(self.layouts[QUARANTINE], tabulate_refused(self.project))
-            self._note(QUARANTINE, "", tag)
+            self._note(QUARANTINE, {"": tag})
 
     def _insert(self, table: OutputTable, numbers: Mapping[str, int]) -> None:
         outputs = self.project.store.outputs
@@ -147,8 +147,7 @@ class _Deliverer:
         frames = [frame for manifest in manifests if len(frame := table.read(self.project, manifest))]
         if frames:
             self.warehouse.insert(self.layouts[table.name], pd.concat(frames, ignore_index=True))
-        for partition, number in numbers.items():
-            self._note(table.name, partition, str(number))
+        self._note(table.name, {partition: str(number) for partition, number in numbers.items()})
 
     def _is_same_history(self) -> bool:
         """Return whether the versions delivered are still those of the lake."""
@@ -156,8 +155,8 @@ class _Deliverer:
         count = int(known.get("count", "0"))
         return count <= len(self.records) and (not count or self.records[count - 1].digest == known["digest"])
 
-    def _note(self, item: str, part: str, tag: str | None) -> None:
-        self.warehouse.remember(item, part, tag)
+    def _note(self, item: str, tags: Mapping[str, str]) -> None:
+        self.warehouse.remember(item, tags)
         self.changed.append(item)
 
 

@@ -119,12 +119,16 @@ class Warehouse:
         query = f"SELECT part, tag FROM {self._place(DELIVERED)} WHERE item = ?"  # noqa: S608
         return dict(self._run(query, [item]))
 
-    def remember(self, item: str, part: str, tag: str | None) -> None:
-        """Keep what was delivered of a part; None: it is no longer there."""
-        if tag is None:
-            self._run(f"DELETE FROM {self._place(DELIVERED)} WHERE item = ? AND part = ?", [item, part])  # noqa: S608
-        else:
-            self._run(f"INSERT OR REPLACE INTO {self._place(DELIVERED)} VALUES (?, ?, ?)", [item, part, tag])  # noqa: S608
+    def remember(self, item: str, tags: Mapping[str, str]) -> None:
+        """Keep what was delivered of something: the tag of each part; other parts stay as they are."""
+        table = pa.table({"item": [item] * len(tags), "part": list(tags), "tag": list(tags.values())})
+        self._connection.register(INCOMING, table)
+        self._run(f"INSERT OR REPLACE INTO {self._place(DELIVERED)} BY NAME SELECT * FROM {INCOMING}")  # noqa: S608
+        self._connection.unregister(INCOMING)
+
+    def forget(self, item: str, part: str) -> None:
+        """Keep that nothing of a part is delivered any more."""
+        self._run(f"DELETE FROM {self._place(DELIVERED)} WHERE item = ? AND part = ?", [item, part])  # noqa: S608
 
     def describe(self) -> pd.DataFrame:
         """Return the tables and views: `table`, `kind`, `rows`, `description`, by name."""

@@ -115,17 +115,21 @@ def _can_open(path: Path) -> bool:
 
 
 def _put_in_place(draft: Path, path: Path) -> None:
-    """Synchronise a draft with the disk and give it the warehouse's name."""
-    for place in (draft, path.parent):
-        if place == path.parent:
-            draft.replace(path)
-            # Changes that somebody else had begun to write into the file before: they do not fit the new one.
-            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    """Give a draft the warehouse's name, durably."""
+    _synchronise(draft)
+    draft.replace(path)
+    # Changes that somebody else had begun to write beside the old file: they do not fit the new one.
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
+    _synchronise(path.parent)
+
+
+def _synchronise(place: Path) -> None:
+    """Synchronise a file, or a folder's list of names, with the disk."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove_drafts(path: Path) -> None:
