@@ -70,7 +70,7 @@ def test_check_lists_the_changes_and_refuses_a_version_that_is_too_low(project: 
     assert (change["what"], change["kind"], change["breaks"]) == ("frequency 1D became 1W", "breaking", "consumer")
     with pytest.raises(UseCaseError, match="needs 2"):
         CliRunner().invoke(cli, ["serve"], catch_exceptions=False)
-    assert "1.0.0 to 1.0.0: needs major" in run("diff", "counts", "1.0.0").stdout
+    assert "1.0.0 to 1.0.0: needs a new major version" in run("diff", "counts", "1.0.0").stdout
     assert read("diff", "counts", "1.0.0", "--to", "1.0.0") == []
     with pytest.raises(CallerError, match=r"found no contract 0.9.0 of counts; in force were: 1.0.0"):
         run("diff", "counts", "0.9.0")

@@ -238,6 +238,21 @@ def test_nothing_in_the_contract_s_file_is_told_by_its_line(tmp_path: Path) -> N
         load(tmp_path, "{")
 
 
+def test_what_is_promised_beside_type_and_bounds_is_listed_as_unchecked(tmp_path: Path) -> None:
+    options = "{minimum: 0, maximum: 500, multipleOf: 5}"
+    text = CONTRACT.replace(
+        "{minimum: 0, maximum: 500}", f"{options}\n        unique: true\n        enum: [{{value: 5}}]"
+    )
+    text = text.replace("primaryKey: true", "primaryKey: true\n        unique: true")
+    found = [clause for clause in contract_of(load(tmp_path, text)).clauses if clause.measure == "unchecked"]
+    assert [clause.name for clause in found] == [
+        "general_availability",
+        "count_multiple_of",
+        "count_enum",
+        "count_unique",
+    ]
+
+
 def strict(document: dict[str, Any], **rule: Any) -> tuple[float | None, float | None, str]:
     made = {**document, "schema": [{**document["schema"][0], "quality": [{"metric": "rowCount", **rule}]}]}
     clauses = [

@@ -1,9 +1,8 @@
 """Commands about contracts: what the data's provider promises, whether it is kept, what a new version would break."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -11,9 +10,16 @@ from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.dataops.attainment import to_table
-from loopcast.dataops.contract_changes import compare_contracts, required_bump
+from loopcast.dataops.contract_changes import Change, compare_contracts, required_bump
 from loopcast.loop.contract import check_contract, find_contract, list_changes, list_contracts, read_status
 from loopcast.use_case.contract import contract_of, to_contract_yaml, to_odcs
+
+NEEDS = {
+    "major": "needs a new major version",
+    "minor": "needs a new minor version",
+    "patch": "may have a new patch version",
+    "none": "no change",
+}
 
 
 @click.group(epilog="Example: loopcast contract status interstate_traffic")
@@ -52,7 +58,7 @@ def check(use_case: str, as_json: bool) -> None:
     """Say what the contract as written now changes, and refuse it where its version is not raised enough."""
     project = open_use_case(use_case)
     changes = list_changes(project)
-    print_rows([_shown(asdict(change)) for change in changes], as_json=as_json)
+    _print_changes(changes, as_json=as_json)
     check_contract(project)
     if not as_json:
         known = [entry.version for entry in list_contracts(project)]
@@ -70,10 +76,11 @@ def diff(use_case: str, version: str, later: str | None, as_json: bool) -> None:
     project = open_use_case(use_case)
     new = find_contract(project, later) if later else contract_of(project.use_case)
     changes = compare_contracts(find_contract(project, version), new)
-    print_rows([_shown(asdict(change)) for change in changes], as_json=as_json)
+    _print_changes(changes, as_json=as_json)
     if not as_json:
-        click.echo(f"{version} to {new.version}: needs {required_bump(changes)}")
+        click.echo(f"{version} to {new.version}: {NEEDS[required_bump(changes)]}")
 
 
-def _shown(change: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: change[name] for name in ("kind", "what", "breaks", "reason")}
+def _print_changes(changes: Sequence[Change], *, as_json: bool) -> None:
+    if changes or as_json:
+        print_rows([asdict(change) for change in changes], as_json=as_json)

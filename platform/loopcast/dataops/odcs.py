@@ -50,6 +50,7 @@ KINDS: Mapping[str, ColumnKind] = {
     "integer": "number",
     "string": "category",
 }
+KNOWN_OPTIONS = ("minimum", "maximum", "format")
 SCHEDULE = ("frequency", "latency")
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
 Path = tuple[str | int, ...]
@@ -73,7 +74,7 @@ def read_contract(document: Node) -> Contract:
     )
     _check_names([column.name for column in columns])
     cadence, grace = (_read_duration(document, name) for name in SCHEDULE)
-    clauses = (*_sla_clauses(document, cadence=cadence, grace=grace), *_quality_clauses(table))
+    clauses = (*_sla_clauses(document, cadence=cadence, grace=grace), *_quality_clauses(table), *_option_clauses(table))
     return Contract(
         name=str(table["name"]),
         version=str(document["version"]),
@@ -198,6 +199,18 @@ def _quality_clauses(table: Node) -> Iterator[Clause]:
     for number, column in enumerate(_list(table, "properties")):
         for at, node in enumerate(_list(column, "quality")):
             yield from _quality_clause(node, str(column["name"]), ("schema", 0, "properties", number, "quality", at))
+
+
+def _option_clauses(table: Node) -> Iterator[Clause]:
+    """Yield what a column promises beside its type, its bounds and being there: none of it is measured."""
+    key = [str(column["name"]) for column in _list(table, "properties") if column.get("primaryKey")]
+    for column in _list(table, "properties"):
+        name, options = str(column["name"]), column.get("logicalTypeOptions") or {}
+        promised = {option: value for option, value in options.items() if option not in KNOWN_OPTIONS}
+        promised |= {"enum": [item.get("value") for item in column["enum"]]} if column.get("enum") else {}
+        promised |= {"unique": True} if column.get("unique") and key != [name] else {}
+        for option, value in promised.items():
+            yield Clause(_slug(f"{name} {option}"), "unchecked", f"{name}: {option} {value}")
 
 
 def _quality_clause(node: Node, column: str | None, here: Path) -> Iterator[Clause]:

@@ -163,12 +163,13 @@ def digest_of(contract: Contract) -> str:
 def _gather_evidence(project: Project, contract: Contract, record: VersionRecord, *, now: datetime) -> Evidence:
     """Return what the promises are judged on: the records of the window, and as much data as the clauses need."""
     versions, spec = project.store.versions, project.store.spec
-    measures = {clause.measure for clause in contract.clauses}
+    needs_data = any(clause.measure in ("completeness", "missing_share") for clause in contract.clauses)
     columns = [clause.column for clause in contract.clauses if clause.measure == "missing_share" and clause.column]
     end = pd.Timestamp(record.last_timestamp) if record.last_timestamp else pd.Timestamp(0)
     # Known-ahead values reach beyond the last target: twice the window holds a whole one before it.
-    start = end - 2 * data_window(spec) if measures & {"completeness", "missing_share"} else end + WINDOW
-    data = versions.read(record.version, columns=list(dict.fromkeys([spec.target, *columns])), start=start)
+    wanted = list(dict.fromkeys([spec.target, *columns]))
+    start = end - 2 * data_window(spec)
+    data = versions.read(record.version, columns=wanted, start=start) if needs_data else pd.DataFrame(columns=wanted)
     until = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
     return Evidence(_list_updates(project, record.version, opening=until - WINDOW), data, spec, until)
 
