@@ -49,7 +49,7 @@ TABLE = {
     "column at no longer required": (columns(replace(TIME, required=False), LOAD, NOTE), "additive", "-"),
     "column note: language None became en": (
         columns(TIME, LOAD, replace(NOTE, meaning={"language": "en"})),
-        "additive",
+        "editorial",
         "-",
     ),
     "frequency 1D became 12h": (replace(OLD, cadence="12h"), "additive", "-"),

@@ -73,6 +73,14 @@ def test_a_contract_becomes_bounds_required_columns_and_the_schedule(tmp_path: P
     assert (contract.version, contract.cadence, contract.grace) == ("1.2.0", "1D", "90min")
 
 
+def test_what_the_use_case_alone_declares_of_a_column_is_promised_too(tmp_path: Path) -> None:
+    contract = contract_of(load(tmp_path, CONTRACT.replace("{minimum: 0, maximum: 500}", "{maximum: 500}")))
+    at, count, promotion = contract.columns
+    assert (count.minimum, count.maximum, count.required) == (0.0, 500.0, True)
+    assert at.meaning == {"samplingPeriod": "h", "timestampMarks": "start", "timeZone": "wall-clock"}
+    assert promotion.meaning == {"knownAhead": True}
+
+
 def test_every_promise_becomes_a_clause(tmp_path: Path) -> None:
     clauses = {clause.name: clause for clause in contract_of(load(tmp_path)).clauses}
     told = {name: (c.measure, c.minimum, c.maximum, c.unit, c.target_pct) for name, c in clauses.items()}
@@ -164,6 +172,13 @@ WRONG = {
         "schema.0.properties.1.customProperties",
         "unit dozens",
         "pieces, as defs.yaml says",
+    ),
+    "another meaning": (
+        "primaryKey: true",
+        "primaryKey: true\n        customProperties: [{property: timeZone, value: Europe/Oslo}]",
+        "schema.0.properties.0.customProperties",
+        "timeZone Europe/Oslo",
+        "wall-clock, as defs.yaml says",
     ),
     "a column twice": ("name: promotion", "name: count", "schema.0.properties.2.name", "count", "each column once"),
     "another use case": ("- name: counts", "- name: shops", "schema.0.name", "shops", "the use case's name: counts"),

@@ -19,7 +19,7 @@ accepted yesterday is refused today. It is *additive* where nobody fails but the
 | bounds widened, no longer required | additive | - | a risk: the consumer meets values it never met |
 | frequency raised, latency shortened | additive | - | watched, but no update is refused for it |
 | a clause added, removed, or changed | additive | - | watched, but no update is refused for it |
-| a meaning stated for the first time | additive | - | it was not known before |
+| a meaning stated for the first time | editorial | - | it was meant before, and is said now |
 | anything else in the document | editorial | - | words |
 
 Breaking changes need a new major version, additive ones a new minor version, editorial ones a new patch version.
@@ -147,7 +147,7 @@ def _compare_column(old: ContractColumn, new: ContractColumn) -> Iterator[Change
         before, after = old.meaning.get(name), new.meaning.get(name)
         what = f"column {old.name}: {name} {before} became {after}"
         if before is None:
-            yield Change("additive", what, "-", "it was not stated before")
+            yield Change("editorial", what, "-", "it was meant before, and is said now")
         elif before != after:
             yield Change("breaking", what, "both", "the same value says something else")
     yield from _compare_bound(old.name, "minimum", old.minimum, new.minimum, narrower=lambda a, b: b > a)

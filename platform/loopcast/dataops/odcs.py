@@ -36,7 +36,7 @@ from loopcast.dataops.contract import (
     refuse,
 )
 
-API_VERSIONS = ("v3.1.0", "v3.0.2", "v3.0.1", "v3.0.0")
+API_VERSIONS = ("v3.2.0", "v3.1.0", "v3.0.2", "v3.0.1", "v3.0.0")
 UNITS = {
     **dict.fromkeys(("d", "day", "days"), "D"),
     **dict.fromkeys(("h", "hr", "hour", "hours"), "h"),

@@ -20,6 +20,7 @@ from loopcast.use_case.model import Target, UseCase
 from loopcast.use_case.yaml_lines import compose_documents, construct_document, line_of
 
 CONTRACT_FILE = "contract.yaml"
+WALL_CLOCK = "wall-clock"
 Variable = TypeVar("Variable", bound=Target)
 LOGICAL_TYPES = {"timestamp": "timestamp", "series_key": "string", "number": "number", "category": "string"}
 
@@ -169,18 +170,32 @@ def _to_plain(value: Any) -> Any:
 
 def _merge(use_case: UseCase, contract: Contract) -> UseCase:
     """Return the use case with what its contract promises: bounds, required columns, units, the schedule."""
-    _check_inline(use_case, contract)
-    inline = use_case.contract.model_copy(
-        update={
-            "version": contract.version,
-            "cadence": contract.cadence,
-            "grace": contract.grace,
-            "odcs": dict(contract.document),
-        }
-    )
+    _check_schedule(use_case, contract)
+    _check_meanings(use_case, contract)
     predictors = tuple(_merge_variable(predictor, contract) for predictor in use_case.predictors)
     target = _merge_variable(use_case.target, contract)
-    return use_case.model_copy(update={"contract": inline, "target": target, "predictors": predictors})
+    merged = use_case.model_copy(update={"target": target, "predictors": predictors})
+    promised = {"version": contract.version, "cadence": contract.cadence, "grace": contract.grace}
+    odcs = _complete(contract.document, merged)
+    return merged.model_copy(update={"contract": use_case.contract.model_copy(update={**promised, "odcs": odcs})})
+
+
+def _complete(document: Mapping[str, Any], use_case: UseCase) -> dict[str, Any]:
+    """Return the contract with what the use case alone declares of its columns: it is enforced, so it is promised."""
+    declared = {made["name"]: made for made in _make_properties(use_case)}
+    (table,) = document["schema"]
+    properties = [_complete_property(node, declared[node["name"]]) for node in table["properties"]]
+    return {**document, "schema": [{**table, "properties": properties}]}
+
+
+def _complete_property(stated: Mapping[str, Any], declared: Mapping[str, Any]) -> dict[str, Any]:
+    options = {**declared.get("logicalTypeOptions", {}), **(stated.get("logicalTypeOptions") or {})}
+    custom = list(stated.get("customProperties") or [])
+    known = {item.get("property") for item in custom}
+    custom += [item for item in declared.get("customProperties", []) if item["property"] not in known]
+    required = {"required": True} if declared.get("required") else {}
+    parts = {"logicalTypeOptions": options, "customProperties": custom}
+    return {**declared, **stated, **required, **{name: part for name, part in parts.items() if part}}
 
 
 def _merge_variable(variable: Variable, contract: Contract) -> Variable:
@@ -196,22 +211,43 @@ def _merge_variable(variable: Variable, contract: Contract) -> Variable:
     return variable.model_copy(update={name: value for name, value in promised.items() if value is not None})
 
 
-def _check_inline(use_case: UseCase, contract: Contract) -> None:
-    """Raise where `defs.yaml` states a promise or a unit itself and the contract another."""
+def _check_schedule(use_case: UseCase, contract: Contract) -> None:
+    """Raise where `contract` in `defs.yaml` states a version or a schedule of its own, and another one."""
     inline = use_case.contract
     for name, promised in (("version", contract.version), ("cadence", contract.cadence), ("grace", contract.grace)):
         declared = getattr(inline, name)
         same = declared == promised if name == "version" else pd.Timedelta(declared) == pd.Timedelta(promised)
         if name in inline.model_fields_set and not same:
-            where = ("version",) if name == "version" else ("slaProperties",)
             expected = f"{declared}, as `contract` in defs.yaml says; leave it out there"
-            raise refuse(*where, found=f"{name} {promised}", expected=expected)
-    units = {variable.name: variable.unit for variable in (use_case.target, *use_case.predictors)}
+            raise refuse(
+                "version" if name == "version" else "slaProperties", found=f"{name} {promised}", expected=expected
+            )
+
+
+def _check_meanings(use_case: UseCase, contract: Contract) -> None:
+    """Raise where the contract says that a column means something else than the use case does."""
     for at, column in enumerate(contract.columns):
-        unit = column.meaning.get("unit")
-        if unit and units.get(column.name) and unit != units[column.name]:
-            expected = f"{units[column.name]}, as defs.yaml says; leave it out there"
-            raise refuse("schema", 0, "properties", at, "customProperties", found=f"unit {unit}", expected=expected)
+        declared = _meaning(use_case, column.name)
+        for name in [name for name in declared if name in column.meaning and declared[name] != ""]:
+            if column.meaning[name] != declared[name]:
+                raise refuse(
+                    "schema", 0, "properties", at, "customProperties",
+                    found=f"{name} {column.meaning[name]}", expected=f"{declared[name]}, as defs.yaml says",
+                )  # fmt: skip
+
+
+def _meaning(use_case: UseCase, column: str) -> dict[str, Any]:
+    """Return what the values of a column mean, as the use case declares it; an empty unit is one not declared."""
+    if column == use_case.timestamp:
+        return {
+            "samplingPeriod": use_case.frequency,
+            "timestampMarks": use_case.timestamp_marks,
+            "timeZone": use_case.time_zone or WALL_CLOCK,
+        }
+    if column == use_case.target.name:
+        return {"unit": use_case.target.unit}
+    predictor = next((predictor for predictor in use_case.predictors if predictor.name == column), None)
+    return {} if predictor is None else {"unit": predictor.unit, "knownAhead": predictor.known_ahead}
 
 
 def _make_properties(use_case: UseCase) -> Iterator[dict[str, Any]]:
@@ -222,23 +258,14 @@ def _make_properties(use_case: UseCase) -> Iterator[dict[str, Any]]:
         if name in use_case.table.keys:
             keys = use_case.table.keys
             made |= {"required": True, "primaryKey": True, "primaryKeyPosition": keys.index(name) + 1}
-            meaning = _describe_time(use_case) if kind == "timestamp" else {}
         else:
             variable = variables[name]
             options = {"minimum": variable.minimum, "maximum": variable.maximum}
             made |= {"required": True} if variable.required else {}
             made |= {"logicalTypeOptions": stated} if (stated := _stated(options)) else {}
-            meaning = {"unit": variable.unit or None, "knownAhead": getattr(variable, "known_ahead", False) or None}
-        custom = [{"property": what, "value": value} for what, value in _stated(meaning).items()]
+        meaning = {what: value for what, value in _meaning(use_case, name).items() if value}
+        custom = [{"property": what, "value": value} for what, value in meaning.items()]
         yield {**made, "customProperties": custom} if custom else made
-
-
-def _describe_time(use_case: UseCase) -> dict[str, Any]:
-    return {
-        "samplingPeriod": use_case.frequency,
-        "timestampMarks": use_case.timestamp_marks,
-        "timeZone": use_case.time_zone,
-    }
 
 
 def _stated(values: Mapping[str, Any]) -> dict[str, Any]:
