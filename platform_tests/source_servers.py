@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -53,13 +54,11 @@ class Postgres:
 
     def make(self) -> None:
         """Make the cluster, with a user that needs a password."""
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir()
         user = _user()
         if user:
             os.chown(self.folder, user["user"], user["group"])
-            for parent in self.folder.parents:  # pytest's folders are for root alone
-                if not parent.stat().st_mode & 0o001:
-                    parent.chmod(parent.stat().st_mode | 0o011)
+            self.folder.parent.chmod(0o755)
         password = self.folder.parent / "password"
         password.write_text("very-secret")
         password.chmod(0o644)
@@ -97,15 +96,19 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def running_postgres(programs: Path, folder: Path) -> Iterator[Postgres]:
-    """Start a cluster of our own and end it by its process."""
-    cluster = Postgres(programs, folder)
-    cluster.make()
-    cluster.start()
-    try:
-        yield cluster
-    finally:
-        cluster.stop()
+def running_postgres(programs: Path) -> Iterator[Postgres]:
+    """Start a cluster of our own and end it by its process.
+
+    It is not below pytest's folders: these are root's alone, and every pytest that starts makes sure of that.
+    """
+    with tempfile.TemporaryDirectory(prefix="loopcast-postgres-") as folder:
+        cluster = Postgres(programs, Path(folder) / "cluster")
+        cluster.make()
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
 
 
 @dataclass(frozen=True)

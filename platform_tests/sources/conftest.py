@@ -37,11 +37,11 @@ class Database:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A real Postgres of our own."""
     if PROGRAMS is None:
         pytest.skip("no Postgres")
-    with running_postgres(PROGRAMS, tmp_path_factory.mktemp("postgres") / "cluster") as cluster:
+    with running_postgres(PROGRAMS) as cluster:
         yield cluster
 
 

@@ -81,6 +81,18 @@ def test_an_endpoint_without_a_cursor_gives_what_is_new_or_corrected_in_its_last
     assert reader.rows() == [(1, 2)], "back again is a correction too"
 
 
+@pytest.mark.parametrize("changes", [("1", "2"), ("9", "10"), (9, 10)])
+def test_of_two_records_of_one_hour_the_newer_counts_in_whatever_order_they_come(
+    endpoint: Endpoint, changes: tuple[Any, Any]
+) -> None:
+    older, newer = (record(0, value, changed=change) for value, change in zip((1, 2), changes, strict=True))
+    for window in ([older, newer], [newer, older]):
+        endpoint.answer = lambda _, window=window: Answer(window)
+        reader = HttpReader(endpoint, cursor="changed")
+        assert reader.rows() == [(0, 2)]
+        assert reader.position["cursor"] == changes[1]
+
+
 def test_a_token_of_the_answer_may_be_the_cursor(endpoint: Endpoint) -> None:
     items, token = [record(0, 1)], "t1"
     endpoint.answer = lambda asked: Answer({"items": items, "meta": {"next": token if items else None}})

@@ -7,11 +7,11 @@ losing it costs nothing but a poll.
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
 import dagster as dg
 import numpy as np
 
+from loopcast.loop.project import Project
 from loopcast.loop.pull import Pulled, find_problems, pull, read_standing
 from loopcast.orchestration.names import Names
 from loopcast.orchestration.settings import read_environment
@@ -21,6 +21,7 @@ from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.sources import FilesSource, Polled, SqlSource
 
 INTERVAL_SECONDS = 15
+NEVER = Health()
 ANSWERS, ALL_ANSWER = "sources_answer", "All sources answer."
 
 
@@ -39,25 +40,15 @@ def build_poll_sensors(stage: Stage) -> list[dg.SensorDefinition]:
         description=f"Asks {', '.join(source.label for source in sources)} for news and claims a version per batch.",
     )
     def poll(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        before, now = load_health(context.cursor), current_time()
-        due = [source for source in sources if before.get(source.label, Health()).is_due(now)]
-        project = stage.project(context)
+        project, before, now = stage.project(context), load_health(context.cursor), current_time()
+        due = [source for source in sources if before.get(source.label, NEVER).is_due(now)]
         pulled = {one.source: one for one in pull(project, due, clock=current_time, environment=read_environment())}
-        after = {
-            source.label: _advance(stage, source, before.get(source.label, Health()), pulled.get(source.label))
-            for source in sources
-        }
-        events = [
-            _describe_poll(
-                stage, source, pulled[source.label], after[source.label], read_standing(project, source.label).position
-            )
-            for source in due
-            if _is_news(pulled[source.label], before.get(source.label, Health()))
-        ]
+        after = {source.label: _advance(stage, source, before, pulled) for source in sources}
+        news = [source for source in due if _is_news(pulled[source.label], before)]
+        polls = [_describe_poll(stage, project, source, pulled[source.label], after[source.label]) for source in news]
+        checks = _check_if_changed(stage, before, after)
         return dg.SensorResult(
-            skip_reason=_tell(pulled, after),
-            cursor=dump_health(after),
-            asset_events=[*events, *_check_if_changed(stage, before, after)],
+            skip_reason=_tell(pulled, after), cursor=dump_health(after), asset_events=[*polls, *checks]
         )
 
     return [poll]
@@ -82,37 +73,38 @@ def build_source_checks(stage: Stage) -> list[dg.AssetChecksDefinition]:
     return [sources_answer]
 
 
-def _advance(stage: Stage, source: Polled, health: Health, pulled: Pulled | None) -> Health:
+def _advance(stage: Stage, source: Polled, before: Mapping[str, Health], pulled: Mapping[str, Pulled]) -> Health:
     """Return a source's state after a tick, in which it may have been left alone."""
-    if pulled is None:
+    health, now = before.get(source.label, NEVER), current_time()
+    if source.label not in pulled:
         return health
-    now = current_time()
-    if pulled.problem is None:
+    one = pulled[source.label]
+    if one.problem is None:
         return after_success(now, interval=polling_interval(source, cadence=stage.use_case.contract.cadence))
-    return after_failure(
-        health, pulled.problem, now=now, rng=np.random.default_rng(), retry_after_s=pulled.retry_after_s
-    )
+    return after_failure(health, one.problem, now=now, rng=np.random.default_rng(), retry_after_s=one.retry_after_s)
 
 
-def _is_news(pulled: Pulled, before: Health) -> bool:
+def _is_news(pulled: Pulled, before: Mapping[str, Health]) -> bool:
     """Return whether a poll changed something: idle ones are in the sensor's ticks alone, not in the catalog."""
-    return bool(pulled.claims) or (pulled.problem is not None) != (before.problem is not None)
+    failed_before = before.get(pulled.source, NEVER).problem is not None
+    return bool(pulled.claims) or (pulled.problem is not None) != failed_before
 
 
 def _describe_poll(
-    stage: Stage, source: Polled, pulled: Pulled, health: Health, position: Mapping[str, Any]
+    stage: Stage, project: Project, source: Polled, pulled: Pulled, health: Health
 ) -> dg.AssetObservation:
     """Return what the catalog shows of a poll."""
-    told = describe_source(source, secrets=Secrets(read_environment()))
+    secrets = Secrets.of(source, read_environment())
+    times = {"last_poll": health.polled_at, "next_poll": health.next_at}
     return dg.AssetObservation(
         asset_key=stage.names.asset("source_feed"),
         description=pulled.problem or f"{source.label}: {len(pulled.claims)} new versions",
         metadata={
-            **told,
-            "cursor": str(position.get("cursor", "")),
+            **describe_source(source, secrets=secrets),
+            "cursor": str(read_standing(project, source.label).position.get("cursor", "")),
             "versions": ", ".join(claim.version for claim in pulled.claims),
             **({} if pulled.rows is None else {"rows": pulled.rows}),
-            **_times(health),
+            **{name: dg.MetadataValue.timestamp(moment) for name, moment in times.items() if moment},
         },
     )
 
@@ -122,7 +114,7 @@ def describe_source(source: Polled, *, secrets: Secrets | None = None) -> dict[s
 
     Args:
         source: the source.
-        secrets: the environment; None: variables are told by their names alone.
+        secrets: what it takes from the environment; None: variables are told by their names alone.
     """
     told = {"source": source.label, "kind": source.kind, "url": describe_url(source.url, secrets=secrets)}
     if isinstance(source, SqlSource):
@@ -135,7 +127,7 @@ def _check_if_changed(
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Yield the check of all sources where one of them failed again and it is an alert, or all are back."""
     alarming = {s.label: after[s.label] for s in stage.use_case.polled if after[s.label].is_alarming(s)}
-    failed_before = [s.label for s in stage.use_case.polled if before.get(s.label, Health()).is_alarming(s)]
+    failed_before = [s.label for s in stage.use_case.polled if before.get(s.label, NEVER).is_alarming(s)]
     is_known = before.keys() == after.keys()  # else the use case has another set of sources than at the tick before
     if is_known and alarming == {label: before[label] for label in failed_before}:
         return
@@ -172,11 +164,6 @@ def _tell(pulled: Mapping[str, Pulled], after: Mapping[str, Health]) -> str:
     ]
     upcoming = min((health.next_at for health in after.values() if health.next_at), default=None)
     return f"{'; '.join(told) or 'No source is due'}. Next poll {_at(upcoming)}."
-
-
-def _times(health: Health) -> dict[str, Any]:
-    times = {"last_poll": health.polled_at, "next_poll": health.next_at}
-    return {name: dg.MetadataValue.timestamp(moment) for name, moment in times.items() if moment}
 
 
 def _at(moment: datetime | None) -> str:

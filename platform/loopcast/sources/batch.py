@@ -26,6 +26,7 @@ from loopcast.sources.cursor import NUMBERS
 Position = Mapping[str, Any]
 NOWHERE: Position = {}
 DIGEST_LENGTH = 24
+FLOAT_BITS = 1023  # of the largest integers that are finite as a float
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,12 @@ class Shape:
     cursor: str | None = None
     is_text: bool = False
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """The columns of the table that are text: a shop of the number 17 is "17", not 17.0."""
+        categories = (variable.name for variable in self.spec.variables if variable.kind == "category")
+        return frozenset((*self.spec.series_keys, *categories))
+
     def new_name(self, name: str) -> str | None:
         """Return what a delivered column is called in the update, None where it is left out."""
         if name in self.columns:
@@ -123,7 +130,7 @@ def leave_out_taken(rows: Rows, seen: frozenset[str], *, again: int | None = Non
 
 def digest_row(names: Sequence[str], row: Sequence[Any]) -> str:
     """Return the first 96 bits of the SHA-256 of a row's names and values; the order of columns does not count."""
-    cells = sorted((name, _spell(value)) for name, value in zip(names, row, strict=True))
+    cells = sorted((name, repr(value)) for name, value in zip(names, row, strict=True))
     return hashlib.sha256(json.dumps(cells, ensure_ascii=False).encode()).hexdigest()[:DIGEST_LENGTH]
 
 
@@ -147,14 +154,15 @@ def make_batch(rows: Rows, *, shape: Shape, reason: str) -> Batch | None:
         raise SourceError(f"found the columns {twice} twice; give them names that differ in the query or in `columns`")
     kept = list(_last_of_each_key(rows, shape=shape))
     columns = [[row[at] for row in kept] for at, _ in chosen]
-    content = _to_csv(names, columns) if shape.is_text else _to_parquet(names, columns)
+    content = _to_csv(names, columns) if shape.is_text else _to_parquet(names, columns, texts=shape.texts)
     digest, ending = hashlib.sha256(content).hexdigest(), "csv" if shape.is_text else "parquet"
     return Batch(f"{shape.label}-{digest[:12]}.{ending}", content, digest, len(kept), reason)
 
 
-def _to_parquet(names: Sequence[str], columns: Sequence[list[Any]]) -> bytes:
+def _to_parquet(names: Sequence[str], columns: Sequence[list[Any]], *, texts: frozenset[str]) -> bytes:
+    arrays = [_to_array(column, is_text=name in texts) for name, column in zip(names, columns, strict=True)]
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table([_to_array(column) for column in columns], names=list(names)), sink)
+    pq.write_table(pa.table(arrays, names=list(names)), sink)
     return bytes(sink.getvalue())
 
 
@@ -178,16 +186,9 @@ def _last_of_each_key(rows: Rows, *, shape: Shape) -> Iterator[tuple[Any, ...]]:
             yield row
 
 
-def _spell(value: Any) -> str:
-    """Return a value as text that tells values apart: 1 and "1" differ, 1 and 1.0 do not."""
-    if isinstance(value, NUMBERS) and not isinstance(value, bool):
-        return f"{float(value)!r}" if abs(float(value)) < 2**53 else str(value)
-    return json.dumps(value) if value is None or isinstance(value, str | bool) else str(value)
-
-
-def _to_array(cells: list[Any]) -> pa.Array:
-    """Return cells as an Arrow array: numbers, times or dates where all are, text otherwise."""
-    kinds = {_kind_of(cell) for cell in cells if cell is not None}
+def _to_array(cells: list[Any], *, is_text: bool) -> pa.Array:
+    """Return cells as an Arrow array: numbers, times or dates where all are and that is wanted, text otherwise."""
+    kinds = {"text"} if is_text else {_kind_of(cell) for cell in cells if cell is not None}
     if kinds == {"number"}:
         return pa.array([None if cell is None else float(cell) for cell in cells], pa.float64())
     if kinds == {"aware"}:
@@ -201,7 +202,7 @@ def _to_array(cells: list[Any]) -> pa.Array:
 
 def _kind_of(cell: Any) -> str:
     if isinstance(cell, NUMBERS):
-        return "number"
+        return "text" if isinstance(cell, int) and cell.bit_length() > FLOAT_BITS else "number"
     if isinstance(cell, datetime):
         return "naive" if cell.tzinfo is None else "aware"
     return "date" if isinstance(cell, date) else "text"

@@ -48,7 +48,7 @@ def fetch(question: Question) -> Fetched:
     Raises:
         SourceError: it does not answer as it should; the message holds nothing that came from the environment.
     """
-    secrets = Secrets(question.environment)
+    secrets = Secrets.of(question.source, question.environment)
     try:
         return _fetch(question, secrets=secrets)
     except SourceError as error:

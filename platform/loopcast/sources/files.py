@@ -37,7 +37,7 @@ def fetch_files(
         position: objects that were written again with the same content.
         find_taken: returns those of some batches' keys that were claimed.
         now: the present time, aware.
-        secrets: the environment.
+        secrets: what the source takes from the environment.
 
     Raises:
         SourceError: the store does not answer as it should.

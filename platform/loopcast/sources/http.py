@@ -9,6 +9,7 @@ as "from" or "after", or knows none and delivers the last days again and again: 
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
@@ -26,7 +27,7 @@ from loopcast.sources.batch import (
     leave_out_taken,
     make_batch,
 )
-from loopcast.sources.records import find_field, greatest, join_rows, read_rows
+from loopcast.sources.records import find_field, join_rows, order_of, read_rows
 from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.sources import PLACE, FromEnvironment, HttpSource
 
@@ -41,7 +42,7 @@ def fetch_http(source: HttpSource, position: Position, *, shape: Shape, secrets:
         source: the endpoint.
         position: what was taken before.
         shape: how records become rows of the table.
-        secrets: the environment.
+        secrets: what the source takes from the environment.
 
     Raises:
         SourceError: the endpoint does not answer as it should.
@@ -49,6 +50,8 @@ def fetch_http(source: HttpSource, position: Position, *, shape: Shape, secrets:
     last = position.get("cursor", source.initial)
     bodies = list(_read_pages(source, cursor=last, secrets=secrets))
     rows = join_rows([read_rows(body, source=source, spec=shape.spec) for body in bodies])
+    if source.cursor is not None and rows.cells:
+        rows = _sort(rows, by=source.cursor)
     new = leave_out_taken(rows, frozenset(position.get("seen", ())))
     if not new.cells:
         return Fetched(None, position)
@@ -60,6 +63,13 @@ def fetch_http(source: HttpSource, position: Position, *, shape: Shape, secrets:
     return Fetched(make_batch(new, shape=shape, reason=f"{len(new.cells)} records{reached}"), after)
 
 
+def _sort(rows: Rows, *, by: str) -> Rows:
+    """Return the rows in the order of the cursor: endpoints deliver the newest first, or the last."""
+    cursors = rows.column(by)
+    order, at = order_of(cursors), rows.names.index(by)
+    return replace(rows, cells=sorted(rows.cells, key=lambda row: order(row[at])))
+
+
 def _next_cursor(source: HttpSource, rows: Rows, bodies: list[bytes], *, last: Any) -> Any:
     """Return the cursor after an answer: what the last page says, or the greatest of a column; else the one before."""
     if source.cursor_field is not None:
@@ -67,8 +77,8 @@ def _next_cursor(source: HttpSource, rows: Rows, bodies: list[bytes], *, last: A
         return last if told is None else told
     if source.cursor is None:
         return None
-    known = [] if last is None else [last]
-    return greatest([*rows.column(source.cursor), *known])
+    known = [*rows.column(source.cursor)[-1:], *([] if last is None else [last])]
+    return max(known, key=order_of(known))
 
 
 def _read_pages(source: HttpSource, *, cursor: Any, secrets: Secrets) -> Iterator[bytes]:

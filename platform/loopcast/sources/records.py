@@ -4,7 +4,7 @@ Here belongs what depends on the format. Not here: how the bytes were had, and w
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from loopcast.dataops.formats import read_columns
@@ -91,22 +91,19 @@ def find_field(document: Any, path: str, *, required: bool = False) -> Any:
     return found
 
 
-def greatest(cursors: Sequence[Any]) -> Any:
-    """Return the greatest of some cursors: numbers, also as text, by value, other texts by their letters.
+def order_of(cursors: Sequence[Any]) -> Callable[[Any], Any]:
+    """Return what cursors are compared by: numbers, also as text, by value, other texts by their letters.
 
     Examples:
-        >>> greatest(["9", "10"])
+        >>> max(["9", "10"], key=order_of(["9", "10"]))
         '10'
     """
-    if all(isinstance(cursor, str) or _is_number(cursor) for cursor in cursors):
-        if all(_is_number(cursor) for cursor in cursors):
-            return max(cursors, key=float)
-        if all(isinstance(cursor, str) for cursor in cursors):
-            return max(cursors)
+    if all(_is_number(cursor) for cursor in cursors):
+        return float
+    if all(isinstance(cursor, str) for cursor in cursors):
+        return str
     kinds = sorted({type(cursor).__name__ for cursor in cursors})
-    raise SourceError(
-        f"found cursors of the kinds {kinds}; expected a number or a text in every record, one kind alone"
-    )
+    raise SourceError(f"found cursors of the kinds {kinds}; expected numbers or texts, in every record")
 
 
 def _is_number(cursor: Any) -> bool:

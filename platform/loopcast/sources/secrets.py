@@ -4,11 +4,12 @@ Where a message is made of what a library says, it goes through `Secrets.mask` f
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any, Self
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from loopcast.errors import SourceError
-from loopcast.use_case.sources import FromEnvironment, Text
+from loopcast.use_case.sources import FromEnvironment, Polled, Text
 
 MASK = "***"
 SHORTEST = 3  # what is shorter would mask half of every message
@@ -16,28 +17,31 @@ SHORTEST = 3  # what is shorter would mask half of every message
 
 @dataclass(frozen=True)
 class Secrets:
-    """The environment, and what was read from it.
+    """The texts that one source takes from the environment.
 
     Args:
-        environment: the variables.
+        values: by the names of their variables; those that are not set are not there.
     """
 
-    environment: Mapping[str, str]
-    _read: set[str] = field(default_factory=set)
+    values: Mapping[str, str]
+
+    @classmethod
+    def of(cls, source: Polled, environment: Mapping[str, str]) -> Self:
+        """Return what a source takes from some environment."""
+        return cls({name: environment[name] for name in _variables_in(source.model_dump()) if environment.get(name)})
 
     def resolve(self, text: Text) -> str:
         """Return a text, that of a variable where it names one; raises SourceError where the variable is not set."""
         if isinstance(text, str):
             return text
-        value = self.environment.get(text.env)
-        if not value:
-            raise SourceError(f"the variable {text.env} is not set; set it for the daemon, then it is read")
-        self._read.update(_parts_of(value))
-        return value
+        if text.env not in self.values:
+            raise SourceError(f"the variable {text.env} is not set; set it where the daemon is started")
+        return self.values[text.env]
 
     def mask(self, text: str) -> str:
-        """Return a message in which everything that was read from the environment is covered."""
-        for secret in sorted(self._read, key=len, reverse=True):
+        """Return a message in which everything that comes from the environment is covered."""
+        parts = {part for value in self.values.values() for part in _parts_of(value)}
+        for secret in sorted(parts, key=len, reverse=True):
             text = text.replace(secret, MASK)
         return text
 
@@ -47,7 +51,7 @@ def describe_url(text: Text, *, secrets: Secrets | None = None) -> str:
 
     Args:
         text: a URL, or the variable that holds it.
-        secrets: the environment; None: the variable's name alone is told.
+        secrets: what the source takes from the environment; None: the variable's name alone is told.
 
     Examples:
         >>> describe_url("https://api.example.org/v1?key=abc")
@@ -56,9 +60,17 @@ def describe_url(text: Text, *, secrets: Secrets | None = None) -> str:
         '$HEAT_DB'
     """
     if isinstance(text, FromEnvironment):
-        value = secrets.environment.get(text.env) if secrets else None
+        value = secrets.values.get(text.env) if secrets else None
         return f"${text.env} ({_bare(value)})" if value else f"${text.env}"
     return _bare(text)
+
+
+def _variables_in(document: Any) -> set[str]:
+    """Return the names of all variables that a dumped source names, wherever it does."""
+    if isinstance(document, Mapping):
+        here = {str(document["env"])} if document.keys() == {"env"} else set()
+        return here.union(*(_variables_in(value) for value in document.values()))
+    return set()
 
 
 def _bare(url: str) -> str:

@@ -17,6 +17,7 @@ from loopcast.sources.cursor import decode_cursor, encode_cursor, step_back
 from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.sources import CURSOR, SqlSource
 
+ADVICE = "write a SQLAlchemy URL, and install its driver (for Postgres: pip install loopcast[postgres])"
 FROM, INITIAL = "loopcast_from", "loopcast_initial"
 
 
@@ -27,7 +28,7 @@ def fetch_sql(source: SqlSource, position: Position, *, shape: Shape, secrets: S
         source: the query.
         position: what was taken before.
         shape: how rows become rows of the table.
-        secrets: the environment.
+        secrets: what the source takes from the environment.
 
     Raises:
         SourceError: the database does not answer as it should.
@@ -98,8 +99,7 @@ def _connect(source: SqlSource, *, secrets: Secrets) -> Iterator[sa.Connection]:
         url = sa.make_url(secrets.resolve(source.url))
         engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_bound_waits(url, source.timeout_s))
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError) as error:
-        said = str(error)
-        raise SourceError(f"{place} is no database that can be opened: {said}; see the SQLAlchemy URLs") from None
+        raise SourceError(f"{place} is no database that can be opened: {error}; {ADVICE}") from None
     try:
         with engine.connect() as connection:
             yield connection
