@@ -229,8 +229,13 @@ def test_a_damaged_upload_or_patch_is_named(tmp_path):
     record = send(store, FIRST)
     claim = store.versions.claim(upload(SECOND), now=NOW)
     (tmp_path / "demo" / "uploads" / claim.upload_digest).write_bytes(b"k,t,y\n")
+    refused = store.versions.settle(claim.version, now=NOW)
+    reason = store.versions.refusal(refused.version).violations[0]
+    assert (refused.status, refused.rows, reason.rule) == ("refused", 3, "damaged_upload")
+    assert claim.upload_digest in reason.expected
+    assert send(store, REMOVAL).rows == 2
     with pytest.raises(DamageError, match=claim.upload_digest):
-        store.versions.settle(claim.version, now=NOW)
+        store.versions.upload_of(claim.version)
     (tmp_path / "demo" / "patches" / f"{record.patch_digest}.parquet").write_bytes(b"PAR1")
     with pytest.raises(DamageError, match=record.patch_digest):
         store_over(LocalLake(tmp_path)).versions.read("v00000001")

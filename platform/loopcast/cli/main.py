@@ -7,6 +7,7 @@ import click
 
 from loopcast.cli.contract import contract
 from loopcast.cli.diff import diff
+from loopcast.cli.erase import erase, retain
 from loopcast.cli.export import export
 from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
@@ -45,6 +46,8 @@ for command in (
     slice_version,
     replay,
     verify,
+    erase,
+    retain,
     quarantine,
     warehouse,
     contract,

@@ -62,7 +62,7 @@ def show(
     frame = project.store.versions.read(
         record.version,
         columns=[name.strip() for name in columns.split(",")] if columns else None,
-        series=_to_series(project, series),
+        series=to_series(project, series),
         start=start,
         end=end,
     )
@@ -71,7 +71,7 @@ def show(
     print_frame(frame.tail(rows), as_json=as_json)
 
 
-def _to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
+def to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
     """Return the series asked for as keys and values; a bare value belongs to the first series key."""
     first = project.use_case.series_keys[0] if project.use_case.series_keys else "series"
     chosen = []

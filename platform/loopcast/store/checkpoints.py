@@ -76,14 +76,16 @@ class Checkpoint:
 class Checkpoints:
     """The checkpoints of one use case."""
 
-    def __init__(self, lake: Lake, *, folder: str) -> None:
-        """Keep where they are."""
+    def __init__(self, lake: Lake, *, folder: str, until: int | None = None) -> None:
+        """Keep where they are; those of versions after `until` are not looked at."""
+        self._until = until
         self._lake, self._folder = lake, f"{folder}/{CHECKPOINTS}"
         self._read: dict[int, Checkpoint] = {}
 
     def list_numbers(self) -> list[int]:
         """Return the numbers of all versions that have a checkpoint, in order."""
-        return [version_number(path[-14:-5]) for path in self._lake.list(self._folder) if path.endswith(".json")]
+        numbers = (version_number(path[-14:-5]) for path in self._lake.list(self._folder) if path.endswith(".json"))
+        return [number for number in numbers if self._until is None or number <= self._until]
 
     def at(self, number: int) -> Checkpoint:
         """Return the checkpoint of a number; raises NotFoundError where there is none."""

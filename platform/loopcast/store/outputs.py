@@ -30,8 +30,11 @@ from loopcast.store.records import (
     to_canonical_json,
     to_iso,
 )
+from loopcast.store.tombstones import Tombstones
 
-RESERVED = frozenset({"uploads", "claims", "idempotency", "patches", "versions", "quarantine", "checkpoints", "refs"})
+RESERVED = frozenset(
+    {"uploads", "claims", "idempotency", "patches", "versions", "quarantine", "checkpoints", "refs", "erasures"}
+)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=@+,:-]*")
 
 
@@ -70,6 +73,7 @@ class OutputStore:
     def __init__(self, lake: Lake, *, folder: str) -> None:
         """Keep where the outputs are."""
         self._lake, self._folder = lake, folder
+        self._tombstones = Tombstones(lake, folder=folder)
 
     def write(
         self,
@@ -161,6 +165,10 @@ class OutputStore:
     def read_document(self, kind: str, digest: str) -> dict[str, Any]:
         """Return a document; raises NotFoundError where there is none and DamageError where it has changed."""
         path = self._document_path(kind, digest)
+        if not self._lake.exists(path):  # what stands in its place after an erasure
+            self._tombstones.refresh()
+            digest = self._tombstones.follow(digest)
+            path = self._document_path(kind, digest)
         return read_json(read_content(self._lake, path, digest=digest), path=path)
 
     def _put_table(self, file: str, frame: pd.DataFrame, *, digest: str) -> str:
@@ -169,7 +177,7 @@ class OutputStore:
             present = self._lake.get(file)
             if is_table(present, digest=digest):
                 return sha256(present)
-        content = _to_parquet(frame)
+        content = to_parquet(frame)
         self._lake.put_content(file, content)
         return sha256(content)
 
@@ -215,7 +223,7 @@ def is_table(content: bytes, *, digest: str) -> bool:
         return False
 
 
-def _to_parquet(frame: pd.DataFrame) -> bytes:
+def to_parquet(frame: pd.DataFrame) -> bytes:
     """Return a table as the bytes of a Parquet file."""
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), buffer, compression="zstd")

@@ -53,11 +53,18 @@ class PatchFiles:
         self._checked: set[str] = set()
         self._time_ranges: dict[str, tuple[datetime, datetime]] = {}
 
-    def write(self, update: Update, *, kind: str = PATCHES) -> tuple[str, int]:
-        """Write an update as a patch and return the file's digest and how many bytes it has."""
+    def write(self, update: Update, *, kind: str = PATCHES, generation: int = 0) -> tuple[str, int]:
+        """Write an update as a patch and return the file's digest and how many bytes it has.
+
+        Args:
+            update: the update.
+            kind: `patches` or `checkpoints`.
+            generation: number of erasures before; no file has the name of one that an erasure takes away.
+        """
         table = pa.Table.from_pandas(update.frame, schema=self._schema(update.columns_sent), preserve_index=False)
-        table = table.replace_schema_metadata(None)
+        table = table.replace_schema_metadata({"erasures": str(generation)} if generation else None)
         content = _to_parquet(table)
+        table = table.replace_schema_metadata(None)
         digest = sha256(content)
         self._lake.put_content(self._path(kind, digest), content)
         if table.nbytes * CACHE_SHARE <= CACHE_BYTES:
@@ -74,7 +81,7 @@ class PatchFiles:
             return self._cache[ref.digest]
         content = read_content(self._lake, self.path(ref), digest=ref.digest)
         try:
-            table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False)
+            table = pq.ParquetFile(pa.BufferReader(content)).read(use_threads=False).replace_schema_metadata(None)
         except (pa.ArrowException, OSError) as error:
             raise DamageError(f"{self.path(ref)} is damaged: {error}; restore the file from a copy") from error
         self._keep(ref.digest, table)

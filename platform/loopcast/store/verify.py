@@ -13,6 +13,7 @@ from loopcast.errors import DamageError, NotFoundError, StoreError
 from loopcast.store.outputs import is_table, to_manifest
 from loopcast.store.records import numbered, read_content, read_record, sha256
 from loopcast.store.store import Store
+from loopcast.store.tombstones import Tombstones
 from loopcast.store.version_records import VersionRecord, version_number
 
 _DIGEST = r"[0-9a-f]{64}"
@@ -119,6 +120,14 @@ def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
     records = sorted(path for path in paths if path.startswith(f"{folder}/versions/"))
     yield from _check_numbers(paths, folder=folder)
     yield from _check_keys(store, claims[:-1], paths)
+    tombstones = Tombstones(store.lake, folder=folder)
+    try:
+        tombstones.refresh()
+    except (DamageError, KeyError, TypeError, ValueError):
+        return  # it is named as a file that is damaged, and what it would tell of the others is unknown
+    for one in tombstones.list_unfinished():
+        problem = f"the {one.kind} of {one.at:%Y-%m-%d %H:%M} is unfinished; the next update or erasure finishes it"
+        yield Damage(tombstones.path(one.number), problem)
     previous: VersionRecord | None = None
     for path in records:
         try:
@@ -129,7 +138,7 @@ def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:
         is_next = previous is not None and version_number(record.version) == version_number(previous.version) + 1
         if previous is not None and is_next and record.previous_digest != previous.digest:
             yield Damage(path, f"{path} does not follow {previous.version}: the chain is broken")
-        yield from _check_named(record, folder=folder, paths=paths)
+        yield from _check_named(tombstones.restate(record), folder=folder, paths=paths, tombstones=tombstones)
         previous = record
 
 
@@ -157,9 +166,11 @@ def _check_keys(store: Store, claims: list[str], paths: set[str]) -> Iterator[Da
             yield Damage(path, f"{path} is missing; without it the upload of {claim} could be taken twice")
 
 
-def _check_named(record: VersionRecord, *, folder: str, paths: set[str]) -> Iterator[Damage]:
-    """Yield the files that a version's record needs and that are not there."""
-    needed = [f"{folder}/claims/{record.version}.json", f"{folder}/uploads/{record.upload_digest}"]
+def _check_named(record: VersionRecord, *, folder: str, paths: set[str], tombstones: Tombstones) -> Iterator[Damage]:
+    """Yield the files that a version's record needs and that are not there; erased uploads need not be."""
+    needed = [f"{folder}/claims/{record.version}.json"]
+    if tombstones.find_upload(record.upload_digest) is None:
+        needed.append(f"{folder}/uploads/{record.upload_digest}")
     if record.patch_digest is None:
         needed.append(f"{folder}/quarantine/{record.version}.json")
     else:

@@ -9,15 +9,16 @@ from loopcast.errors import DamageError, NotFoundError
 from loopcast.store.lake import Lake
 from loopcast.store.patches import PatchRef
 from loopcast.store.records import read_record
+from loopcast.store.tombstones import Tombstones
 from loopcast.store.version_records import Claim, VersionRecord, version_key, version_number
 
 
 class VersionLog:
     """The claims and records of one use case; each is read once, since it never changes."""
 
-    def __init__(self, lake: Lake, *, folder: str) -> None:
-        """Keep where they are."""
-        self._lake, self._folder = lake, folder
+    def __init__(self, lake: Lake, *, folder: str, tombstones: Tombstones) -> None:
+        """Keep where they are, and what erasures make of them."""
+        self._lake, self._folder, self._tombstones = lake, folder, tombstones
         self._claims: dict[int, Claim] = {}
         self._records: dict[int, VersionRecord] = {}
         self._highest = {"claims": 0, "versions": 0}
@@ -43,8 +44,17 @@ class VersionLog:
     def record_at(self, number: int) -> VersionRecord:
         """Return the record of a number; raises NotFoundError where it is not settled."""
         if number not in self._records:
-            self._records[number] = VersionRecord.from_dict(read_record(self._lake, self.path("versions", number)))
+            record = VersionRecord.from_dict(read_record(self._lake, self.path("versions", number)))
+            self._records[number] = self._tombstones.restate(record)
         return self._records[number]
+
+    def put_instead(self, record: VersionRecord) -> None:
+        """Let a version be another one from now on, in this log alone."""
+        self._records[version_number(record.version)] = record
+
+    def forget(self) -> None:
+        """Drop the records that were read."""
+        self._records.clear()
 
     def is_settled(self, number: int) -> bool:
         """Return whether a number is settled; raises DamageError where it is not and the next one is."""

@@ -104,6 +104,7 @@ class VersionRecord:
         log_patches, log_bytes: number and size of all patches up to here; they tell when a checkpoint is due.
         contract_digest: digest of the contract's document; empty in records from before there were any.
         emptied: cells the update sent empty where a value was.
+        erasures: how many erasures there were when it was settled.
         facts: how the file was read: kind, delimiter, decimal separator, encoding; nothing in older records.
     """
 
@@ -136,6 +137,7 @@ class VersionRecord:
     log_bytes: int = 0
     contract_digest: str = ""
     emptied: int = 0
+    erasures: int = 0
     facts: Mapping[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:

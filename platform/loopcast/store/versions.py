@@ -9,28 +9,27 @@ record, and all others read it. Not here: how rows are put together (`loopcast.s
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
 
 from loopcast.dataops.diff import Difference, compare_rows
-from loopcast.dataops.digest import advance, state_digest
-from loopcast.dataops.merge import merge_update
+from loopcast.dataops.digest import state_digest
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import Update, read_update
-from loopcast.dataops.violations import Refusal
+from loopcast.dataops.violations import Refusal, Violation
 from loopcast.errors import CallerError, DamageError, NotFoundError
-from loopcast.store.checkpoints import Checkpoint, Checkpoints
-from loopcast.store.datasets import Datasets
+from loopcast.store.checkpoints import Checkpoint
+from loopcast.store.erasure import finish_erasure
 from loopcast.store.lake import Lake
-from loopcast.store.lookup import HEAD_BYTES, Lookup
-from loopcast.store.patches import PatchFiles, PatchRef
+from loopcast.store.lookup import HEAD_BYTES
 from loopcast.store.records import put_record, read_content, read_record, sha256
 from loopcast.store.statements import Selection
-from loopcast.store.version_log import VersionLog, ref_of
-from loopcast.store.version_records import NOTHING, Claim, Upload, VersionRecord, version_key, version_number
+from loopcast.store.transition import Transition
+from loopcast.store.version_log import ref_of
+from loopcast.store.version_records import Claim, Upload, VersionRecord, version_key, version_number
 
 SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
 
@@ -63,12 +62,11 @@ class VersionStore:
         self._lake, self._folder, self._spec = lake, folder, spec
         self._code_version, self._contract_version = code_version, contract_version
         self._contract_digest = contract_digest
-        self._log = VersionLog(lake, folder=folder)
-        self._patches = PatchFiles(lake, folder=folder, spec=spec)
-        self._datasets = Datasets(self._log, Checkpoints(lake, folder=folder), self._patches, spec=spec)
-        self._lookup = Lookup(self._log, self._patches, self._datasets, spec=spec, head_bytes=head_bytes)
+        self.parts = Transition(lake, folder=folder, spec=spec, head_bytes=head_bytes)
+        self._log, self._patches, self._datasets = self.parts.log, self.parts.patches, self.parts.datasets
         self._base: Checkpoint | None = None
         self._remembered = 0
+        self._caught_up = 0
 
     def claim(self, upload: Upload, *, now: datetime, expected: str | None = None) -> Claim:
         """Return the version that an upload gets; when this returns the upload is durable.
@@ -81,6 +79,8 @@ class VersionStore:
         Raises:
             CallerError: the next version is not the expected one.
         """
+        self.catch_up(now=now)
+        known = len(self.parts.tombstones)
         digest = sha256(upload.content)
         key = upload.idempotency_key or f"{upload.source}\n{upload.name}\n{digest}"
         wanted = Claim("", False, upload.name, upload.source, upload.actor, upload.reason, digest,  # noqa: FBT003
@@ -96,6 +96,8 @@ class VersionStore:
                 raise CallerError(f"found the next version {claim.version}; expected {expected}; claim the next one")
             self._lake.put_content(self._path("uploads", digest), upload.content)
             if put_record(self._lake, self._path("claims", f"{claim.version}.json"), claim.to_dict()):
+                if len(self.parts.refresh().tombstones) > known:  # it may have taken the upload for an old one
+                    self._lake.put_content(self._path("uploads", digest), upload.content)
                 self._remember_key(claim)
                 return claim
 
@@ -123,8 +125,18 @@ class VersionStore:
         return self._lake.exists(self._path("uploads", sha256(content)))
 
     def upload_of(self, version: str) -> bytes:
-        """Return the bytes that were delivered for a version; raises DamageError where they have changed."""
+        """Return the bytes that were delivered for a version.
+
+        Raises:
+            NotFoundError: the version is not claimed, or its upload was erased: the message says when and why.
+            DamageError: they have changed.
+        """
         digest = self.claim_of(version).upload_digest
+        erased = self.parts.refresh().tombstones.find_upload(digest)
+        if erased is not None and not self._lake.exists(self._path("uploads", digest)):
+            raise NotFoundError(
+                f"the upload of {version} was erased on {erased.at:%Y-%m-%d} by {erased.actor}: {erased.reason}"
+            )
         return read_content(self._lake, self._path("uploads", digest), digest=digest)
 
     def unsettled(self) -> list[str]:
@@ -148,6 +160,7 @@ class VersionStore:
         """
         number = version_number(version)
         self._log.claim_at(number)
+        self.catch_up(now=now)
         unsettled = range(self._log.count_records() + 1, number + 1)
         for earlier in unsettled:
             self._settle_one(earlier, now=now)
@@ -157,14 +170,16 @@ class VersionStore:
 
     def record(self, version: str) -> VersionRecord:
         """Return a version's record; raises NotFoundError where it is not settled."""
-        return self._log.record_at(version_number(version))
+        return self._log.record_at(self._settled_number(version))
 
     def records(self) -> list[VersionRecord]:
         """Return the records of all settled versions, in order."""
+        self.parts.refresh()
         return [self._log.record_at(number) for number in range(1, self._log.count_records() + 1)]
 
     def newest(self, *, accepted: bool = True) -> VersionRecord | None:
         """Return the newest settled version, or the newest accepted one; None where there is none."""
+        self.parts.refresh()
         number = self._log.count_records()
         if accepted or not number:
             return self._log.accepted_at(number)
@@ -251,7 +266,7 @@ class VersionStore:
 
     def check_checkpoint(self, version: str) -> str | None:
         """Return what is wrong with the checkpoint of a version, None where nothing is."""
-        return self._datasets.check_checkpoint(self._log.record_at(version_number(version)))
+        return self._datasets.check_checkpoint(self._log.record_at(self._settled_number(version)))
 
     def _settle_one(self, number: int, *, now: datetime) -> None:
         """Write the record of the oldest version that has none, or find that somebody else did."""
@@ -259,16 +274,43 @@ class VersionStore:
             self._lake.make_durable(self._log.path("versions", number))
             return
         claim = self._log.claim_at(number)
-        result = read_update(self.upload_of(claim.version), name=claim.name, spec=self._spec, now=claim.claimed_at)
+        known = len(self.parts.tombstones)
+        result = self._read_claimed(claim)
         if isinstance(result, Refusal):
             put_record(self._lake, self._path("quarantine", f"{claim.version}.json"), result.to_dict())
-            outcome = self._refuse(number)
+            outcome = self.parts.refuse(number)
         else:
-            outcome = self._accept(number, result)
+            outcome = self.parts.accept(number, result)
         previous = self._log.record_at(number - 1).digest if number > 1 else None
-        record = replace(outcome, **self._attribution(claim), previous_digest=previous, settled_at=now)
+        record = replace(
+            outcome, **self._attribution(claim), previous_digest=previous, settled_at=now, erasures=known
+        )  # fmt: skip
         put_record(self._lake, self._path("versions", f"{claim.version}.json"), record.to_dict())
+        self.catch_up(now=now)
+        if len(self.parts.tombstones) > known and isinstance(
+            result, Update
+        ):  # it may have taken the patch for an old one
+            self._patches.write(result, generation=known)
         self._check_base(self._log.record_at(number))
+
+    def _read_claimed(self, claim: Claim) -> Update | Refusal:
+        """Return the update that was claimed; one whose bytes are gone or damaged is refused, so that others go on."""
+        path = self._path("uploads", claim.upload_digest)
+        erased = self.parts.tombstones.find_upload(claim.upload_digest)
+        if erased is not None and not self._lake.exists(path):
+            return _refuse_bytes(claim, "erased_upload", f"an upload erased on {erased.at:%Y-%m-%d}")
+        content = self._lake.get(path)
+        if sha256(content) != claim.upload_digest:
+            return _refuse_bytes(claim, "damaged_upload", f"{len(content)} bytes with the digest {sha256(content)}")
+        return read_update(content, name=claim.name, spec=self._spec, now=claim.claimed_at)
+
+    def catch_up(self, *, now: datetime) -> None:
+        """Learn of new erasures and finish what an interrupted one left."""
+        tombstones = self.parts.refresh().tombstones
+        if len(tombstones) > self._caught_up:
+            for tombstone in tombstones.list_unfinished():
+                finish_erasure(self.parts, tombstone, lake=self._lake, folder=self._folder, now=now)
+            self._caught_up = len(tombstones)
 
     def _check_base(self, record: VersionRecord) -> None:
         """Make a checkpoint of an accepted version where its base is outgrown; most often a glance in memory."""
@@ -287,7 +329,7 @@ class VersionStore:
     def _settled_number(self, version: str) -> int:
         """Return a version's number; raises NotFoundError where it is not settled."""
         number = version_number(version)
-        self._log.record_at(number)
+        self.parts.refresh().log.record_at(number)
         return number
 
     def _attribution(self, claim: Claim) -> dict[str, Any]:
@@ -304,29 +346,6 @@ class VersionStore:
             "contract_version": self._contract_version,
             "contract_digest": self._contract_digest,
         }
-
-    def _refuse(self, number: int) -> VersionRecord:
-        """Return the record of a refused version: the state of its parent, nothing changed."""
-        parent = self._log.accepted_at(number - 1) or NOTHING
-        return replace(
-            parent, status="refused", parent=parent.version or None, patch_digest=None, columns_sent=(),
-            added=0, corrected=0, removed=0, unchanged=0, emptied=0, facts={},
-        )  # fmt: skip
-
-    def _accept(self, number: int, update: Update) -> VersionRecord:
-        """Write an update's patch and return the record of the version that it makes."""
-        parent = self._log.accepted_at(number - 1) or NOTHING
-        old = self._lookup.find_rows(parent, update)
-        new, counts = merge_update(old, update, spec=self._spec)
-        digest, size = self._patches.write(update)
-        extent = self._lookup.read_extent(parent, update, counts, PatchRef(number, digest, update.columns_sent))
-        state = advance(parent.state_digest, old, new, self._spec)
-        self._lookup.remember(parent, state, update)
-        return replace(
-            parent, status="accepted", parent=parent.version or None, patch_digest=digest, state_digest=state,
-            columns_sent=update.columns_sent, log_patches=parent.log_patches + 1, log_bytes=parent.log_bytes + size,
-            facts=update.facts, **asdict(counts), **asdict(extent),
-        )  # fmt: skip
 
     def _choose_series(self, series: SeriesChoice | None) -> pd.DataFrame | None:
         """Return the series wanted as a frame of their keys."""
@@ -373,3 +392,10 @@ class VersionStore:
     def _path(self, *parts: str) -> str:
         """Return a path in the use case's folder."""
         return "/".join((self._folder, *parts))
+
+
+def _refuse_bytes(claim: Claim, rule: str, found: str) -> Refusal:
+    """Return the refusal of an upload whose bytes are not those that were claimed."""
+    expected = f"the {claim.size} bytes with the digest {claim.upload_digest}"
+    violation = Violation(rule, found, expected, None, None, "send the update again, under another name")
+    return Refusal(claim.name, (violation,), 1)

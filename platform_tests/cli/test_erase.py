@@ -1,0 +1,95 @@
+"""Erasing on the command line: it says what is concerned, asks, and leaves nothing of it in the lake and the inbox."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from loopcast.cli.main import cli
+from loopcast.errors import CallerError
+from loopcast.loop.ingest import take_inbox
+from loopcast.loop.project import Project, find_project
+from loopcast.orchestration.settings import read_settings
+from made_use_case import NOW, PANEL_YAML, make_home
+
+FIRST = "region,shop,day,sales\nn,Xanadu,2024-01-01,1\nn,Xanadu,2024-01-02,2\ns,b,2024-01-01,3\n"
+SECOND = "region,shop,day,sales\ns,b,2024-01-02,4\n"
+
+
+def run(*words: str, answer: str | None = None) -> Result:
+    return CliRunner().invoke(cli, list(words), input=answer)
+
+
+def read(*words: str) -> Any:
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    home = make_home(tmp_path)
+    folder = home / "platform" / "use_cases" / "shops"
+    folder.mkdir()
+    (folder / "defs.yaml").write_text(PANEL_YAML)
+    monkeypatch.setenv("LOOPCAST_HOME", str(home))
+    project = find_project("shops", settings=read_settings())
+    for name, text in (("one.csv", FIRST), ("two.csv", SECOND)):
+        (project.inbox / name).write_text(text)
+        os.utime(project.inbox / name, (NOW.timestamp() - 60,) * 2)
+        for claim in take_inbox(project, now=NOW):
+            project.store.versions.settle(claim.version, now=NOW)
+    return project
+
+
+def texts_below(folder: Path) -> str:
+    return "".join(path.read_bytes().decode("latin-1") for path in sorted(folder.rglob("*")) if path.is_file())
+
+
+def test_a_series_is_erased_from_the_lake_and_the_inbox(project: Project, tmp_path: Path) -> None:
+    words = ("erase", "shops", "--series", "region=n,shop=Xanadu", "--reason", "article 17")
+    refused = run(*words, answer="n\n")
+    assert refused.exit_code == 1
+    assert "2 rows in 1 versions and" in refused.output
+    assert "Xanadu" in texts_below(tmp_path)
+    told = read(*words, "--yes")
+    assert (told["rows"], told["versions"], told["erased"]) == (2, 1, True)
+    assert "Xanadu" not in texts_below(tmp_path)
+    assert [path.name for path in (project.inbox / "taken").iterdir()] == ["v00000002-two.csv"]
+    assert read("verify", "shops")["damages"] == []
+    assert read(*words, "--yes")["erased"] is False
+    frame = project.store.versions.read("v00000002")
+    assert frame["shop"].tolist() == ["b", "b"]
+
+
+def test_one_key_is_erased_and_its_series_stays(project: Project) -> None:
+    words = ("--series", "region=n,shop=Xanadu", "--key", "2024-01-02", "--reason", "broken scale", "--yes")
+    assert read("erase", "shops", *words)["rows"] == 1
+    assert project.store.versions.read("v00000001")["sales"].tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        (("--reason", "x"), "neither a series nor a time"),
+        (("--series", "region=n", "--reason", "x"), "a value for each of the keys"),
+        (("--series", "region=n,shop=Xanadu", "--reason", "Xanadu asks"), "names what is erased"),
+        (("--key", "2024-01-01", "--from", "2024-01-01", "--reason", "x"), "one timestamp or a range"),
+    ],
+)
+def test_what_is_not_clear_is_not_erased(project: Project, words: tuple[str, ...], found: str) -> None:
+    with pytest.raises(CallerError, match=found):
+        CliRunner().invoke(cli, ["erase", "shops", "--yes", *words], catch_exceptions=False)
+    assert len(project.store.versions.read("v00000001")) == 3
+
+
+def test_uploads_that_are_old_enough_go_with_their_copies(project: Project) -> None:
+    assert read("retain", "shops", "--uploads-older-than", "99999D")["uploads_deleted"] == 0
+    assert read("retain", "shops", "--uploads-older-than", "0D")["uploads_deleted"] == 2
+    assert list((project.inbox / "taken").iterdir()) == []
+    assert read("verify", "shops")["damages"] == []
+    with pytest.raises(CallerError, match="365D"):
+        CliRunner().invoke(cli, ["retain", "shops", "--uploads-older-than", "soon"], catch_exceptions=False)
