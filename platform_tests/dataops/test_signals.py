@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from scipy.stats import gumbel_r
 
 from loopcast.dataops.calibration import draw_blocks, find_block_limit, fit_gumbel_limit
+from loopcast.dataops.drift import STATISTICS
+from loopcast.dataops.fitness import MEANINGS
 from loopcast.dataops.residuals import take_residuals
 from loopcast.dataops.signals import count_equal, find_signals, trace_residuals, trace_values
 
@@ -90,3 +92,9 @@ def test_missing_values_are_found_and_usual_ones_are_not() -> None:
     leaky[::5] = np.nan
     assert find(gap)["missing"][1] == 9
     assert "missing" not in find(leaky)
+
+
+def test_every_rule_that_may_fire_has_its_words() -> None:
+    residuals = take_residuals(noise(), n_reference=REFERENCE)
+    rules = {*trace_values(noise(), n_reference=REFERENCE), *trace_residuals(residuals), "ends_early"}
+    assert rules | {f"drift_{name}" for name in STATISTICS} == set(MEANINGS)

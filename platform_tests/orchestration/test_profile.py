@@ -83,7 +83,7 @@ def test_a_clean_day_is_in_control_and_a_planted_jump_is_named_as_a_warning(play
     assert (clean.passed, clean.description) == (True, "Nothing fired.")
     assert not jumped.passed
     assert jumped.severity == dg.AssetCheckSeverity.WARN
-    assert "count: individuals reached " in jumped.description
+    assert "count: values far from what was expected one step before (individuals " in jumped.description
     assert "2024-04-01 12:00" in jumped.description
 
 
@@ -96,6 +96,7 @@ def test_the_metadata_has_tables_a_chart_and_numbers_to_plot(played: Played) -> 
     assert {row.data["characteristic"] for row in told["pipeline"].records} == {"rows", "gap_cadences", "duration_s"}
     assert told["chart"].startswith("![Residuals of count up to v00000003](data:image/svg")
     assert told["signals"] >= 1
+    assert (told["sampling_period"], told["steps_agree_pct"]) == ("declared h, found h", 100.0)
     assert told["drift_score"] > 1
     assert all(isinstance(told[name], float) for name in ("missing_pct", "outliers", "longest_gap", "duration_s"))
 

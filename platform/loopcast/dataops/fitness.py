@@ -19,6 +19,24 @@ Floats = npt.NDArray[np.float64]
 
 CYCLES, SHORTEST_REFERENCE, LONGEST_REFERENCE, SHORTEST_WINDOW = 12, 200, 8_000, 28
 FEWEST_ALIGNMENTS = 5
+# What fired, in words: the rules of `signals`, `drift` and the alignment.
+MEANINGS = {
+    "individuals": "values far from what was expected one step before",
+    "moving_range": "a leap from one residual to the next",
+    "ewma": "values that lean to one side",
+    "cusum": "values that lean to one side for long",
+    "western_electric_2_4": "runs of residuals on one side",
+    "nelson_2_8": "patterns in the residuals",
+    "stuck": "one value for too many steps",
+    "missing": "more values missing than usual",
+    "ends_early": "the newest values have not come, next to the target's",
+    "drift_jump": "a step in level",
+    "drift_level": "a level that has drifted away",
+    "drift_scale": "noise that has grown or died down",
+    "drift_dependence": "each value depends otherwise on the one before",
+    "drift_ks": "another distribution of the residuals",
+    "drift_wasserstein": "another distribution of the residuals",
+}
 
 
 @dataclass(frozen=True)
@@ -135,6 +153,20 @@ def assess(
         pd.DataFrame(outliers, columns=["variable", "timestamp", "value", "score"]),
         _to_chart(stretches.get(spec.target), found.get(spec.target)),
     )
+
+
+def explain_signals(control: pd.DataFrame, *, most: int = 5) -> list[str]:
+    """Return a sentence for each of the signals furthest beyond their limits.
+
+    Args:
+        control: see `loopcast.schemas.control_schema`.
+        most: how many.
+    """
+    return [
+        f"{row['variable']}{'' if row['series'] == ALL_SERIES else ' of ' + row['series']}: {MEANINGS[row['rule']]} "
+        f"({row['rule']} {row['value']:.3g}, limit {row['limit']:.3g}, from {row['timestamp']})"
+        for row in control.head(most).to_dict("records")
+    ]
 
 
 def judge_alignment(

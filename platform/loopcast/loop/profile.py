@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from loopcast.dataops.fitness import Fitness, Windows, assess, choose_windows
+from loopcast.dataops.frequency import estimate_frequency, local_time, shift_time
 from loopcast.dataops.profile import ALL_SERIES, lay_out
-from loopcast.dataops.table import OPERATION, UPSERT
+from loopcast.dataops.table import OPERATION, UPSERT, TableSpec
 from loopcast.errors import DataError
 from loopcast.loop.project import Project
 from loopcast.schemas import check_table, control_schema, profile_schema
@@ -47,7 +48,8 @@ def profile_version(project: Project, version: str, *, now: datetime) -> Version
         raise DataError(f"{version} is {record.status}: it has no data of its own. Profile {record.parent}, its parent")
     windows = choose_windows(store.spec.frequency)
     start = _find_start(project, record, windows)
-    layout = lay_out(store.versions.read(version, start=start), store.spec)
+    frame = store.versions.read(version, start=start)
+    layout = lay_out(frame, store.spec)
     fitness = assess(
         layout,
         store.spec,
@@ -59,7 +61,12 @@ def profile_version(project: Project, version: str, *, now: datetime) -> Version
     control = check_table(_type_control(fitness.control), control_schema())
     pins = {"version": version, "dataset": record.state_digest, "code_version": project.code_version}
     store.outputs.write(CONTROLS, version, control, pins=pins, now=now)
-    facts = {**_tell(profile, control), "from": str(start) if start else None, "rows": layout.n_rows}
+    facts = {
+        **_tell(profile, control),
+        **_tell_sampling(frame, store.spec),
+        "from": str(start) if start else None,
+        "rows": layout.n_rows,
+    }
     manifest = store.outputs.write(PROFILES, version, profile, pins=pins, now=now, facts=facts)
     return VersionProfile(manifest, fitness)
 
@@ -88,9 +95,7 @@ def _find_start(project: Project, record: VersionRecord, windows: Windows) -> da
     if record.last_timestamp is None:
         return None
     steps = min(windows.steps, max(MOST_ROWS // max(1, record.series), 3 * windows.window))
-    offset = pd.tseries.frequencies.to_offset(project.store.spec.frequency)
-    start = pd.Timestamp(record.last_timestamp) - steps * offset
-    return start.to_pydatetime()
+    return shift_time(pd.Timestamp(record.last_timestamp), project.store.spec.frequency, -steps).to_pydatetime()
 
 
 def _type_control(control: pd.DataFrame) -> pd.DataFrame:
@@ -110,4 +115,15 @@ def _tell(profile: pd.DataFrame, control: pd.DataFrame) -> dict[str, Any]:
         "signals": float(len(control)),
         "ends_at": dict(zip(ends["variable"], ends["ends_at"], strict=True)),
         "drift_score": None if pd.isna(worst) else float(worst),
+    }
+
+
+def _tell_sampling(frame: pd.DataFrame, spec: TableSpec) -> dict[str, Any]:
+    """Return the sampling period as declared and as the times look, and the share of steps that have the latter."""
+    local = pd.Series(local_time(pd.DatetimeIndex(frame[spec.timestamp]), spec.time_zone))
+    estimate = estimate_frequency(local, series=frame[list(spec.series_keys)])
+    return {
+        "sampling_declared": spec.frequency,
+        "sampling_estimated": estimate.frequency,
+        "steps_agree_pct": 100.0 * estimate.share,
     }

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from loopcast.dataops.fitness import explain_signals
 from loopcast.dataops.pipeline import explain_beyond
 from loopcast.dataops.profile import ALL_SERIES
 from loopcast.loop.pipeline import VersionPipeline, judge_pipeline
@@ -58,13 +59,14 @@ def build_profile(stage: Stage) -> dg.AssetsDefinition:
 
 
 def _describe_profile(stage: Stage, made: VersionProfile, pipeline: VersionPipeline) -> dg.MaterializeResult[None]:
-    fitness = made.fitness
+    fitness, facts = made.fitness, made.manifest.facts
     overall = fitness.profile[fitness.profile["series"] == ALL_SERIES]
     title = f"Residuals of {stage.use_case.target.name} up to {made.manifest.partition}"
     metadata = {
         "dagster/row_count": len(fitness.profile),
         "dagster/column_schema": describe_columns(fitness.profile),
-        **describe_numbers(made.manifest.facts),
+        **describe_numbers(facts),
+        "sampling_period": f"declared {facts['sampling_declared']}, found {facts['sampling_estimated'] or 'none'}",
         "digest": made.manifest.digest,
         **describe_inputs(made.manifest.pins),
         "summary": describe_table(fitness.profile),
@@ -87,15 +89,11 @@ def _describe_profile(stage: Stage, made: VersionProfile, pipeline: VersionPipel
 def _check_control(made: VersionProfile) -> dg.AssetCheckResult:
     """Return the check: what fired, the furthest beyond its limit first."""
     control = made.fitness.control
-    told = [
-        f"{row.variable}: {row.rule} reached {row.value:.3g} at {row.timestamp}; expected at most {row.limit:.3g}"
-        for row in control.head(5).itertuples()
-    ]
     return dg.AssetCheckResult(
         check_name=IN_CONTROL,
         passed=control.empty,
         severity=dg.AssetCheckSeverity.WARN,
-        description="; ".join(told) or "Nothing fired.",
+        description="; ".join(explain_signals(control)) or "Nothing fired.",
         metadata={"signals": len(control), "found": describe_table(control)},
     )
 
