@@ -1,5 +1,7 @@
 """The profile of versions: planted faults are named, clean data are not, odd data do no harm."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from loopcast.errors import DataError, NotFoundError
 from loopcast.loop.profile import CONTROLS, PROFILES, profile_version
 from loopcast.loop.project import Project
+from loopcast.loop.stage_checks import check_profile
 from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, send
 
 HISTORY, SEED = 90, 1
@@ -117,6 +120,18 @@ def test_the_same_version_profiled_again_is_the_same(started: Project) -> None:
     settle(started, day(1))
     assert profile_version(started, version, now=NOW).manifest == made
     assert started.store.outputs.manifest(CONTROLS, version) is not None
+
+
+def test_a_profile_s_own_checks_hold_and_see_other_data_and_a_table_that_is_gone(started: Project) -> None:
+    manifest = profile_version(started, "v00000001", now=NOW).manifest
+    checked = check_profile(started, manifest)
+    assert [rule.rule for rule in checked.inputs + checked.outputs if rule.broken] == []
+    other = check_profile(started, replace(manifest, pins={**manifest.pins, "dataset": "other"}))
+    assert [rule.broken for rule in other.inputs] == [0, 1]
+    file = started.store.lake.local_path(manifest.file)
+    assert file is not None
+    file.write_bytes(b"gone")
+    assert check_profile(started, manifest).outputs[0].rule == "the stored profile table can be read"
 
 
 def test_a_panel_names_the_series_that_is_stuck(tmp_path_factory: pytest.TempPathFactory) -> None:

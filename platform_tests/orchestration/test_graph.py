@@ -25,7 +25,7 @@ GRAPH = {
     "forecast": (["dataset", "model_zoo"], "counts_versions", STAGE),
     "accuracy_report": (["dataset", "forecast"], "counts_versions", STAGE),
     "reflection": (["accuracy_report", "dataset"], None, []),
-    "profile": (["dataset"], "counts_versions", ["in_control", "pipeline_in_control"]),
+    "profile": (["dataset"], "counts_versions", ["in_control", *STAGE, "pipeline_in_control"]),
     "warehouse": (["accuracy_report", "dataset", "forecast", "model_zoo", "reflection"], None, []),
 }
 

@@ -18,8 +18,17 @@ from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import list_contracts
 from loopcast.loop.experiment import BACKTESTS, LEADERBOARDS, Experiment, ReleasedZoo
 from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force
+from loopcast.loop.profile import CONTROLS, PROFILES
 from loopcast.loop.project import Project
-from loopcast.schemas import backtest_schema, check_table, forecast_schema, leaderboard_schema, list_rules
+from loopcast.schemas import (
+    backtest_schema,
+    check_table,
+    control_schema,
+    forecast_schema,
+    leaderboard_schema,
+    list_rules,
+    profile_schema,
+)
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import NOTHING, Claim, VersionRecord
 from loopcast.zoo.panel import local_starts
@@ -156,6 +165,16 @@ def check_accuracy(project: Project, manifest: OutputManifest) -> StageCheck:
         RuleOutcome("each forecast is scored once", twice, f"{twice} rows"),
     )
     return StageCheck(inputs, written)
+
+
+def check_profile(project: Project, manifest: OutputManifest) -> StageCheck:
+    """Return the check of a version's profile and of the signals beside it."""
+    outputs, version = project.store.outputs, manifest.partition
+    written = (
+        *inspect(lambda: outputs.read(PROFILES, version, manifest.number), profile_schema()),
+        *inspect(lambda: outputs.read(CONTROLS, version), control_schema()),
+    )
+    return StageCheck(tuple(_check_dataset_pin(project, manifest.pins)), written)
 
 
 def inspect(read: Callable[[], pd.DataFrame], schema: pa.DataFrameSchema) -> tuple[RuleOutcome, ...]:

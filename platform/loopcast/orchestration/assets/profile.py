@@ -12,11 +12,13 @@ from loopcast.dataops.pipeline import explain_beyond
 from loopcast.dataops.profile import ALL_SERIES
 from loopcast.loop.pipeline import VersionPipeline, judge_pipeline
 from loopcast.loop.profile import VersionProfile, profile_version
+from loopcast.loop.stage_checks import check_profile
 from loopcast.orchestration.automation import profile_condition
 from loopcast.orchestration.charts import draw_control, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.durations import read_durations
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
+from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
 IN_CONTROL, PIPELINE_IN_CONTROL = "in_control", "pipeline_in_control"
 DESCRIPTION = """\
@@ -43,17 +45,18 @@ def build_profile(stage: Stage) -> dg.AssetsDefinition:
         **stage.computed("profile", kinds={"parquet"}, description=DESCRIPTION),
         partitions_def=names.versions,
         deps=[names.asset("dataset")],
-        check_specs=checks,
+        check_specs=[*checks, *list_stage_checks(stage, "profile", names.versions)],
         automation_condition=profile_condition(names),
         op_tags=LAST,
     )
-    def profile(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
+    def profile(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
         project, version, now = stage.project(context), context.partition_key, current_time()
         with explain_failures():
-            made = profile_version(project, version, now=now)
+            made = yield from attempt(lambda: profile_version(project, version, now=now))
             durations = read_durations(context.instance, names, until=version, run_id=context.run.run_id, now=now)
             pipeline = judge_pipeline(project, version, durations=durations, now=now)
         yield _describe_profile(stage, made, pipeline)
+        yield from show_checks(check_profile(project, made.manifest))
 
     return profile
 
