@@ -1,6 +1,7 @@
 """Every kind of file, every dialect and encoding that people have; and what is refused in words."""
 
 import gzip
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -165,7 +166,9 @@ def test_formulas_without_results_and_merged_cells_are_refused():
     assert rules(make_excel(change=merge), "u.xlsx") == [("merged_cells", None, None)]
 
 
-SMALL = Limits(file_bytes=400, expansion=4, small_bytes=200, columns=5, line_bytes=80, cell_bytes=20)
+SMALL = Limits(
+    file_bytes=400, expansion=4, small_bytes=200, columns=5, line_bytes=80, cell_bytes=20, cells=8, sheet_cells=8
+)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +185,12 @@ SMALL = Limits(file_bytes=400, expansion=4, small_bytes=200, columns=5, line_byt
 def test_what_would_take_too_much_memory_is_refused(content, name, rule):
     _, findings = read_columns(content, name=name, spec=spec(), limits=SMALL)
     assert [item.rule for item in findings.violations] == [rule]
+
+
+def test_a_table_of_too_many_cells_is_refused():
+    for name, rule in (("sheet.xlsx", "file_too_large"), ("table.parquet", "file_too_large")):
+        _, findings = read_columns(FILES[name], name=name, spec=spec(), limits=replace(SMALL, file_bytes=1 << 20))
+        assert [item.rule for item in findings.violations] == [rule]
 
 
 def test_a_packed_bomb_is_refused_without_unpacking_it():

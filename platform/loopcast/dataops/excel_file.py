@@ -20,6 +20,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from loopcast.dataops.raw_table import (
     Limits,
     RawTable,
+    drop_found,
     drop_rows,
     find_blank_rows,
     make_text_column,
@@ -83,10 +84,12 @@ def _read_sheet(
         return None, refuse_file("merged_cells", found, expected="a value in a cell of its own", action=action)
     rows = _read_rows(sheet)
     width = max(map(len, rows), default=0)
-    if len(rows) > _SHEET_ROWS or width > limits.columns:
-        found, expected = f"{len(rows)} rows, {width} columns", f"at most {_SHEET_ROWS} and {limits.columns}"
-        rule = "file_too_large" if width <= limits.columns else "too_many_columns"
-        return None, refuse_file(rule, found, expected=expected, action="send the columns of the use case alone")
+    if width > limits.columns:
+        expected, action = f"at most {limits.columns} columns", "send the columns of the use case alone"
+        return None, refuse_file("too_many_columns", f"{width} columns", expected=expected, action=action)
+    if len(rows) > _SHEET_ROWS or len(rows) * width > limits.sheet_cells:
+        found, expected = f"{len(rows)} rows, {width} columns", f"at most {limits.sheet_cells} cells"
+        return None, refuse_file("file_too_large", found, expected=expected, action="send it in several files")
     if not rows or not rows[0]:
         return None, unreadable("no header row", expected="the columns' names in the first row")
     names = tuple("" if name is None else str(name) for name in (*rows[0], *[None] * (width - len(rows[0]))))
@@ -94,8 +97,8 @@ def _read_sheet(
     table, findings = _to_table(names, rows[1:], spec=spec, epoch=workbook.epoch)
     facts = {"kind": "Excel", "sheet": title}
     table = RawTable(table.names, table.columns, table.rows, facts)
-    unread = np.isin(table.rows, [violation.row or 0 for violation in uncached.violations])
-    return drop_rows(table, unread), join_findings([uncached, findings])
+    findings = join_findings([uncached, findings])
+    return drop_found(table, findings), findings
 
 
 def _read_rows(sheet: Any) -> Rows:

@@ -14,6 +14,7 @@ from loopcast.dataops.encodings import decode_text
 from loopcast.dataops.raw_table import (
     Limits,
     RawTable,
+    drop_found,
     make_text_column,
     refuse_file,
     refuse_rows,
@@ -111,7 +112,8 @@ def _to_table(
     made = [make_text_column([_to_text(item[name]) for _, item in dicts], name=name, rows=rows) for name in names]
     parts = (_explain(wrong, _BAD), _explain(mixed, _MIXED), _explain(nested, _NESTED))
     table = RawTable(tuple(map(show_plainly, names)), tuple(column for column, _ in made), rows, facts)
-    return table, join_findings([*parts, *(findings for _, findings in made)])
+    broken = join_findings(findings for _, findings in made)
+    return drop_found(table, broken), join_findings([*parts, broken])
 
 
 def _split_mixed(objects: Sequence[tuple[int, Pairs]]) -> tuple[tuple[str, ...], list[tuple[int, Pairs]], list[Wrong]]:

@@ -4,7 +4,7 @@ Here belongs what all kinds of file have in common. Not here: any one kind, and 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ class Limits:
         expansion: how many times as large as its file the content may be, once that is more than `small_bytes`.
         small_bytes: content of this size may be packed however well, in bytes.
         cells: rows times columns.
+        sheet_cells: the same for a workbook, which is read cell by cell.
         columns: columns.
         line_bytes: bytes of one line of text.
         cell_bytes: bytes of one cell of text.
@@ -34,6 +35,7 @@ class Limits:
     expansion: int = 200
     small_bytes: int = 1 << 25
     cells: int = 1 << 29
+    sheet_cells: int = 1 << 25
     columns: int = 10_000
     line_bytes: int = 1 << 22
     cell_bytes: int = 1 << 16
@@ -117,20 +119,25 @@ def unreadable(
     return refuse_file("unreadable_file", found, expected=expected, action=action)
 
 
+def drop_found(table: RawTable, findings: Findings) -> RawTable:
+    """Return the table without the rows that could not be read as they are."""
+    return drop_rows(table, np.isin(table.rows, [found.row or 0 for found in findings.violations]))
+
+
 def drop_rows(table: RawTable, mask: npt.NDArray[np.bool_]) -> RawTable:
     """Return the table without the rows where the mask is true; shape (rows,)."""
     if not mask.any():
         return table
     keep = pa.array(~mask)
     columns = tuple(column.filter(keep) for column in table.columns)
-    return RawTable(table.names, columns, table.rows[~mask], table.facts, table.is_localised)
+    return replace(table, columns=columns, rows=table.rows[~mask])
 
 
 def find_blank_rows(columns: tuple[Any, ...], *, count: int) -> npt.NDArray[np.bool_]:
     """Return which rows hold nothing at all, as spreadsheets leave them at the end; shape (rows,).
 
     Args:
-        columns: Arrow arrays.
+        columns: chunked Arrow arrays.
         count: number of rows.
     """
     blank = np.ones(count, dtype=bool)
@@ -138,14 +145,14 @@ def find_blank_rows(columns: tuple[Any, ...], *, count: int) -> npt.NDArray[np.b
         nothing = pc.is_null(column)
         if pa.types.is_string(column.type):
             nothing = pc.or_(nothing, pc.fill_null(pc.equal(column, ""), True))  # noqa: FBT003
-        blank &= nothing.to_numpy(zero_copy_only=False) if isinstance(nothing, pa.Array) else nothing.to_numpy()
+        blank &= nothing.to_numpy()
         if not blank.any():
             break
     return blank
 
 
 def make_text_column(cells: list[str | None], *, name: str, rows: npt.NDArray[np.int64]) -> tuple[Any, Findings]:
-    """Return cells as an Arrow column of text, and those that hold half a character.
+    """Return cells as an Arrow column of text, and those that hold half a character, which get question marks.
 
     Args:
         cells: one per row; None: nothing is there.
@@ -156,9 +163,11 @@ def make_text_column(cells: list[str | None], *, name: str, rows: npt.NDArray[np
         return pa.chunked_array([pa.array(cells, pa.string())]), Findings()
     except UnicodeEncodeError:
         clean = [None if cell is None else cell.encode("utf-8", "replace").decode() for cell in cells]
-    at = next(at for at, (cell, kept) in enumerate(zip(cells, clean, strict=True)) if cell != kept)
-    found = refuse_file(
-        "unknown_encoding", f"half a character in {clean[at]!r}", expected="text in Unicode",
-        action="write the text again in UTF-8", row=int(rows[at]), column=name,
-    )  # fmt: skip
-    return pa.chunked_array([pa.array(clean, pa.string())]), found
+    broken = [
+        (int(row), f"half a character in {kept!r}", name)
+        for row, cell, kept in zip(rows, cells, clean, strict=True)
+        if cell != kept
+    ]
+    action = "write the text again in UTF-8"
+    findings = refuse_rows("unknown_encoding", broken, expected="text in Unicode", action=action)
+    return pa.chunked_array([pa.array(clean, pa.string())]), findings

@@ -13,7 +13,6 @@ from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,7 +20,7 @@ import pyarrow.parquet as pq
 
 from loopcast.dataops.formats import read_columns
 from loopcast.dataops.number_format import find_number_columns, find_number_format, rewrite_numbers, write_numbers
-from loopcast.dataops.raw_table import RawTable
+from loopcast.dataops.raw_table import RawTable, drop_rows
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import read_update
 from loopcast.dataops.violations import Findings, Refusal, Violation
@@ -276,14 +275,8 @@ def _drop_rows(table: RawTable, name: str, spec: TableSpec, now: datetime | None
         keep = np.ones(len(table.rows), dtype=bool)
         keep[sorted(bad)] = False
         dropped += table.rows[~keep].tolist()
-        table = _keep_rows(table, keep)
+        table = drop_rows(table, ~keep)
     return table, dropped
-
-
-def _keep_rows(table: RawTable, keep: npt.NDArray[np.bool_]) -> RawTable:
-    """Return the rows of a table where the mask is true."""
-    mask = pa.array(keep)
-    return replace(table, columns=tuple(column.filter(mask) for column in table.columns), rows=table.rows[keep])
 
 
 def _find_unread_rows(table: RawTable, findings: Findings) -> list[int]:
