@@ -1,6 +1,6 @@
 """Input and output checks as Dagster gets them: passed with their rules, or failed with each broken one counted."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import dagster as dg
 import pandas as pd
@@ -8,6 +8,7 @@ import pytest
 
 from loopcast.errors import TableError
 from loopcast.loop.stage_checks import RuleOutcome, StageCheck
+from loopcast.orchestration.stage import explain_failures
 from loopcast.orchestration.stage_checks import attempt, show_checks, show_no_work
 from loopcast.schemas import accuracy_schema, check_table
 
@@ -35,6 +36,27 @@ def test_a_table_that_breaks_its_schema_fails_the_output_check_with_rules_and_co
     assert "accuracy: no column is missing" in rows
     with pytest.raises(TableError):
         next(running)
+
+
+def test_dagster_keeps_the_failed_check_of_a_step_that_fails_in_words_and_materializes_nothing() -> None:
+    spec = dg.AssetCheckSpec("output", asset="accuracy")
+
+    @dg.asset(check_specs=[spec])
+    def accuracy() -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
+        with explain_failures():
+            yield from attempt(lambda: check_table(pd.DataFrame({"bin": ["a"], "n": [-1]}), accuracy_schema()))
+        yield dg.MaterializeResult()
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize([accuracy], instance=instance, raise_on_error=False)
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(spec.key, limit=5)
+    assert not result.success
+    assert check.status.value == "FAILED"
+    assert result.get_asset_materialization_events() == []
+    (failed,) = result.get_step_failure_events()
+    assert failed.step_failure_data.user_failure_data.description.startswith(
+        "the accuracy table is not what it must be"
+    )
 
 
 def test_rules_that_hold_and_broken_ones_are_shown_broken_ones_first() -> None:
