@@ -184,6 +184,14 @@ def test_an_empty_answer_is_no_news(endpoint: Endpoint, body: bytes) -> None:
     assert HttpReader(endpoint, cursor="at").rows() == []
 
 
+def test_an_empty_last_page_ends_the_pages_and_leaves_the_cursor(endpoint: Endpoint) -> None:
+    pages = {None: Answer({"items": [record(0, 1)], "next": "?page=2"}), "2": Answer(b"", status=204)}
+    endpoint.answer = lambda asked: pages[asked.query.get("page")]
+    reader = HttpReader(endpoint, next_page="next", records="items", cursor_field="since", initial="begin")
+    assert reader.rows() == [(0, 1)]
+    assert reader.position["cursor"] == "begin"
+
+
 def test_objects_inside_of_records_give_columns_that_may_be_renamed(endpoint: Endpoint) -> None:
     endpoint.answer = lambda _: Answer([{"time": "2024-01-01T00:00", "value": {"mw": 7, "quality": "good"}}])
     columns = {"time": "at", "value.mw": "count", "value.quality": None}

@@ -115,17 +115,15 @@ class Shape:
         return None if name == self.cursor and not is_known else name
 
 
-def leave_out_taken(rows: Rows, seen: frozenset[str], *, again: int | None = None) -> Rows:
+def leave_out_taken(rows: Rows, seen: frozenset[str]) -> Rows:
     """Return the rows that were not taken before, each once.
 
     Args:
         rows: the rows.
         seen: digests of rows that were taken before.
-        again: how many rows, from the first on, may have been taken before; None: any.
     """
-    old = [row for row in rows.cells[:again] if digest_row(rows.names, row) not in seen]
-    young = [] if again is None else rows.cells[again:]
-    return replace(rows, cells=list({repr(row): row for row in (*old, *young)}.values()))
+    new = [row for row in rows.cells if digest_row(rows.names, row) not in seen] if seen else rows.cells
+    return replace(rows, cells=list({repr(row): row for row in new}.values()))
 
 
 def digest_row(names: Sequence[str], row: Sequence[Any]) -> str:

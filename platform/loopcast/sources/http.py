@@ -6,7 +6,6 @@ What came in the answer before is left out by its content. So it does not matter
 as "from" or "after", or knows none and delivers the last days again and again: what is new or corrected is taken once.
 """
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -18,16 +17,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.exceptions import TimeoutError as ReadTimeout
 
 from loopcast.errors import SourceError
-from loopcast.sources.batch import (
-    Fetched,
-    Position,
-    Rows,
-    Shape,
-    digest_row,
-    leave_out_taken,
-    make_batch,
-)
-from loopcast.sources.records import find_field, join_rows, order_of, read_rows
+from loopcast.sources.batch import Fetched, Position, Rows, Shape, digest_row, leave_out_taken, make_batch
+from loopcast.sources.records import find_field, join_rows, load_json, order_of, read_rows
 from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.sources import PLACE, FromEnvironment, HttpSource
 
@@ -73,7 +64,7 @@ def _sort(rows: Rows, *, by: str) -> Rows:
 def _next_cursor(source: HttpSource, rows: Rows, bodies: list[bytes], *, last: Any) -> Any:
     """Return the cursor after an answer: what the last page says, or the greatest of a column; else the one before."""
     if source.cursor_field is not None:
-        told = find_field(json.loads(bodies[-1]), source.cursor_field)
+        told = find_field(load_json(bodies[-1]), source.cursor_field)
         return last if told is None else told
     if source.cursor is None:
         return None
@@ -111,7 +102,7 @@ def _next_url(source: HttpSource, url: str, body: bytes, links: Mapping[str, Any
         return None
     told = links.get("next", {}).get("url") if source.next_page == "link" else None
     if source.next_page != "link":
-        told = find_field(json.loads(body), source.next_page)
+        told = find_field(load_json(body), source.next_page)
     if not told:
         return None
     following = urljoin(url, str(told))

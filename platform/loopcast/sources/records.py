@@ -33,8 +33,8 @@ def read_rows(body: bytes, *, source: HttpSource, spec: TableSpec) -> Rows:
     if source.format == "csv":
         return _read_csv(body, spec=spec)
     if source.format == "jsonl":
-        return rows_of([_load(line) for line in body.splitlines() if line.strip()])
-    found = _load(body)
+        return rows_of([load_json(line) for line in body.splitlines() if line.strip()])
+    found = load_json(body)
     if source.records:
         found = find_field(found, source.records, required=True)
     if isinstance(found, Mapping) and found and all(isinstance(column, list) for column in found.values()):
@@ -72,6 +72,16 @@ def join_rows(pages: Sequence[Rows]) -> Rows:
             for row in page.cells
         ],
     )
+
+
+def load_json(text: bytes) -> Any:
+    """Return a JSON document, None where there is nothing; raises SourceError where it is none."""
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise SourceError(f"found {_quote(text.decode('utf-8', 'replace'))}; expected JSON: {error}") from None
 
 
 def find_field(document: Any, path: str, *, required: bool = False) -> Any:
@@ -138,13 +148,6 @@ def _read_csv(body: bytes, *, spec: TableSpec) -> Rows:
         first = findings.violations[0]
         raise SourceError(f"found {first.found}; expected {first.expected}")
     return Rows(table.names, list(zip(*(column.to_pylist() for column in table.columns), strict=True)))
-
-
-def _load(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise SourceError(f"found {_quote(text.decode('utf-8', 'replace'))}; expected JSON: {error}") from None
 
 
 def _quote(value: Any) -> str:

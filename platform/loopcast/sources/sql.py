@@ -40,7 +40,7 @@ def fetch_sql(source: SqlSource, position: Position, *, shape: Shape, secrets: S
     with _connect(source, secrets=secrets) as connection:
         rows = _read(connection, source, start=start, limit=limit)
     cursors = rows.column(source.cursor) if rows.cells else []
-    new = leave_out_taken(rows, seen, again=_count_old(cursors, last, lookback=source.lookback) if seen else 0)
+    new = leave_out_taken(rows, seen)
     is_full = len(rows.cells) == limit
     if not new.cells and is_full:
         raise SourceError(f"found {limit} rows that are all the same; write SELECT DISTINCT, or raise batch_rows")
@@ -68,12 +68,6 @@ def _read(connection: sa.Connection, source: SqlSource, *, start: Any, limit: in
         values["cursor"] = start
     found = connection.execute(statement, {name: value for name, value in values.items() if value is not None})
     return Rows(tuple(found.keys()), [tuple(row) for row in found.fetchall()])
-
-
-def _count_old(cursors: list[Any], last: Any, *, lookback: str | float | None) -> int:
-    """Return how many rows, from the first on, are not past the last cursor: those alone may have been taken."""
-    is_past = (cursor != last if lookback is None else cursor > last for cursor in cursors)
-    return next((at for at, past in enumerate(is_past) if past), len(cursors))
 
 
 def _reach(cursors: list[Any], last: Any, *, lookback: str | float | None) -> Any:
