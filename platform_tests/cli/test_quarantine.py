@@ -77,6 +77,14 @@ def test_all_reasons_go_to_a_file_that_a_spreadsheet_opens_safely(home: Path) ->
     assert "and 1 more" in run("show", "counts", "v00000003", "--rows", "1").output
 
 
+def test_a_reason_for_the_whole_file_has_no_row_in_text_and_in_json(home: Path) -> None:
+    project = make_project(home)
+    project.store.versions.settle(send(project, b"at,count\n"), now=NOW)
+    (reason,) = read("show", "counts", "v00000003")
+    assert (reason["row"], reason["column"], reason["rule"]) == (None, None, "no_rows")
+    assert "NA" not in run("show", "counts", "v00000003").output
+
+
 def test_without_changes_the_file_is_written_as_it_came() -> None:
     made = read("repair", "counts", "v00000002")
     assert Path(made["file"]).read_bytes() == BAD

@@ -26,7 +26,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, title: str =
         return
     table = Table(title=title or None, title_justify="left")
     for name in rows[0]:
-        is_number = any(isinstance(row[name], int | float) for row in rows)
+        is_number = any(isinstance(row[name], int | float) and not _is_missing(row[name]) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if is_number else "left")
     for row in rows:
         table.add_row(*(_to_text(value) for value in row.values()))
@@ -51,11 +51,16 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
-    return {str(name): None if isinstance(value, float) and value != value else value for name, value in row.items()}
+    return {str(name): None if _is_missing(value) else value for name, value in row.items()}
+
+
+def _is_missing(value: Any) -> bool:
+    """Return whether a cell is empty, in any of pandas' ways."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value)
 
 
 def _to_text(value: Any) -> str:
-    if value is None or (isinstance(value, float) and value != value):
+    if _is_missing(value):
         return "-"
     if isinstance(value, float):
         return f"{value:.6g}" if abs(value) >= 1e6 else f"{value:.1f}" if abs(value) >= 100 else f"{value:.3g}"
