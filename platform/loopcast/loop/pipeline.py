@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.pipeline import PIPELINE_COLUMNS, Characteristic, judge_characteristics, judge_refusals
+from loopcast.dataops.pipeline import Characteristic, judge_characteristics, judge_refusals
 from loopcast.loop.project import Project
 from loopcast.schemas import check_table, pipeline_schema
 from loopcast.store.outputs import OutputManifest
@@ -50,7 +50,7 @@ def judge_pipeline(project: Project, version: str, *, durations: Mapping[str, fl
     )
     refused = judge_refusals(np.array([record.status == "refused" for record in records]))
     if refused is not None:
-        table.loc[len(table), list(PIPELINE_COLUMNS)] = pd.Series(refused)
+        table = pd.concat([table, pd.DataFrame([refused]).astype(table.dtypes)], ignore_index=True)
     checked = check_table(table, pipeline_schema())
     pins = {"version": version, "dataset": records[-1].state_digest, "code_version": project.code_version}
     return VersionPipeline(project.store.outputs.write(PIPELINES, version, checked, pins=pins, now=now), checked)
