@@ -30,6 +30,9 @@ def only(frame: pd.DataFrame, project: Project) -> pd.DataFrame:
     """Return the rows and values of the newest version that `loopcast minimal` names."""
     spec, out = project.store.spec, frame.copy()
     for row in describe_minimal(project):
-        inside = out[spec.timestamp].between(row["from"], row["to"])
+        first, last = (pd.Timestamp(row[end]) for end in ("from", "to"))
+        if first.tzinfo:
+            first, last = (moment.tz_convert("UTC").tz_localize(None) for moment in (first, last))
+        inside = out[spec.timestamp].between(first, last)
         out[row["variable"]] = out[row["variable"]].where(inside)
     return out.dropna(subset=list(spec.variable_names), how="all")

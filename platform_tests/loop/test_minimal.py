@@ -11,7 +11,7 @@ from loopcast.loop.forces import FORECASTS, list_in_force, open_build, read_zoo
 from loopcast.loop.minimal import describe_minimal
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
-from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, take_turn
+from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_project, make_sales, take_turn
 from minimal_updates import forecast_new, import_zoo, only
 
 
@@ -97,3 +97,24 @@ def test_a_build_says_how_much_history_it_had(empty: Project) -> None:
     build = open_build(empty, version=version, rule="test", reason="asked for", now=NOW)
     made = run_experiment(empty, build.build, now=NOW)
     assert (made.periods, made.recommended) == (56 * 24, 13 * 168 + 7 * 24 + 24)
+
+
+def test_with_a_time_zone_and_stamps_at_the_end_of_periods_it_is_the_same(tmp_path: Path) -> None:
+    text = YAML.format(name="counts").replace(
+        "timestamp: at", "timestamp: at\n  timestamp_marks: end\n  time_zone: Europe/Copenhagen"
+    )
+    project, other = (make_project(tmp_path / name, yaml=text) for name in ("home", "other"))
+    rows = with_next_day("2024-01-01", 126)
+    stamps = pd.date_range(end="2024-05-07 22:00", periods=len(rows), freq="h", tz="UTC")  # midnight in Copenhagen
+    take_turn(project, rows.assign(at=stamps.strftime("%Y-%m-%dT%H:%M+00:00")))
+    count, promotion = describe_minimal(project)
+    assert str(promotion["to"]) == str(pd.Timestamp(stamps[-1]).tz_convert("Europe/Copenhagen"))
+    assert (count["rows"], promotion["rows"]) == (13 * 168, 168 + 24)
+    whole = project.store.versions.read("v00000001")
+    minimal = only(whole, project)
+    assert len(minimal) == 13 * 168 + 24 - 1  # one local hour in March is not there
+    import_zoo(project, other)
+    made = forecast_new(other, minimal.assign(at=minimal["at"].dt.strftime("%Y-%m-%dT%H:%M+00:00")))
+    known = project.store.outputs.manifest(FORECASTS, "v00000001")
+    assert known is not None
+    assert made.manifest.digest == known.digest

@@ -48,6 +48,9 @@ def slice_version(
         print_frame(read_features(project, chosen, [origin] if origin else None).tail(rows), as_json=as_json)
         return
     seen = read_slice(project, chosen, for_job=job, origin=origin)
-    frame = seen.frame
-    title = f"{use_case} {chosen} as a {job} sees it: {len(frame)} rows, {seen.rows_read} read"
-    print_frame(frame.tail(rows), as_json=as_json, title=title)
+    frame, reader = seen.frame, {"predict": "forecast"}.get(job, job)
+    if not as_json:
+        click.echo(f"{use_case} {chosen} as a {reader} sees it: {len(frame)} rows, {seen.rows_read} read")
+        flags = [str(name) for name in frame if str(name).endswith("_was_imputed")]
+        frame = frame.drop(columns=[name for name in flags if not frame[name].any()])
+    print_frame(frame.tail(rows), as_json=as_json)
