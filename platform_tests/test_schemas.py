@@ -4,7 +4,25 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import ModelError
-from loopcast.schemas import DESCRIPTIONS, accuracy_schema, check_table, forecast_schema, leaderboard_schema
+from loopcast.schemas import (
+    DESCRIPTIONS,
+    accuracy_schema,
+    check_table,
+    control_schema,
+    forecast_schema,
+    leaderboard_schema,
+    pipeline_schema,
+    profile_schema,
+)
+
+SCHEMAS = (
+    forecast_schema(()),
+    leaderboard_schema(),
+    accuracy_schema(),
+    profile_schema(),
+    control_schema(),
+    pipeline_schema(),
+)
 
 
 def make_report(**changes: object) -> pd.DataFrame:
@@ -23,5 +41,5 @@ def test_a_wrong_value_is_named_with_its_column_and_rule() -> None:
 
 
 def test_every_column_of_the_tables_has_a_description() -> None:
-    for schema in (forecast_schema(()), leaderboard_schema(), accuracy_schema()):
+    for schema in SCHEMAS:
         assert set(schema.columns) <= set(DESCRIPTIONS)

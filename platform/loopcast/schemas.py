@@ -30,7 +30,7 @@ DESCRIPTIONS = {
     "error": "actual minus forecast",
     "member": "zoo member; `combination` is the zoo as a whole",
     "rank": "place in the backtest, 1 is best",
-    "n": "number of forecasts with an actual",
+    "n": "how many: forecasts with an actual, values, or earlier versions",
     "mae": "mean absolute error, in the target's unit",
     "rmse": "root mean squared error, in the target's unit",
     "mase": "mean absolute error over the seasonal naive change before the backtest",

@@ -75,7 +75,7 @@ def test_the_profile_comes_last_so_that_the_forecast_does_not_wait_for_it(played
 
 
 def test_the_first_version_is_profiled_too_though_there_is_no_forecast(played: Played) -> None:
-    assert played.metadata("v00000001")["rows"] == 90 * 24
+    assert played.metadata("v00000001")["rows_profiled"] == 90 * 24
 
 
 def test_a_clean_day_is_in_control_and_a_planted_jump_is_named_as_a_warning(played: Played) -> None:

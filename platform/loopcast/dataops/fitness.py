@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from loopcast.dataops.calibration import find_block_limit
 from loopcast.dataops.frequency import seasonal_periods
 from loopcast.dataops.profile import ALL_SERIES, Layout, profile_layout
 from loopcast.dataops.stretch import CONTROL_COLUMNS, FEWEST_VALUES, Finding, Row, Stretch, cut_stretch, look_at
@@ -151,7 +152,7 @@ def assess(
         _add_findings(profile, found),
         control.sort_values("score", ascending=False, kind="stable", ignore_index=True),
         pd.DataFrame(outliers, columns=["variable", "timestamp", "value", "score"]),
-        _to_chart(stretches.get(spec.target), found.get(spec.target)),
+        _to_chart(stretches.get(spec.target), found.get(spec.target), share=share),
     )
 
 
@@ -251,10 +252,12 @@ def _combine(cells: Floats, windows: Windows) -> Floats:
     return np.asarray(np.where(counts > 0, np.nansum(scaled, axis=0) / np.maximum(counts, 1), np.nan))
 
 
-def _to_chart(stretch: Stretch | None, finding: Finding | None) -> pd.DataFrame:
-    """Return the residuals of the newest two windows with their three-sigma limits; none where nothing was judged."""
+def _to_chart(stretch: Stretch | None, finding: Finding | None, *, share: float) -> pd.DataFrame:
+    """Return the residuals of the newest two windows and what windows of the reference reach; none if not judged."""
     if stretch is None or finding is None or not finding.residuals.model.sigma > 0:
         return pd.DataFrame(columns=["timestamp", "value", "lower", "upper"])
     scaled = finding.residuals.innovations / finding.residuals.model.sigma
-    frame = pd.DataFrame({"timestamp": stretch.timestamps, "value": scaled, "lower": -3.0, "upper": 3.0})
+    path = np.abs(scaled[: stretch.n_reference])
+    limit = max(3.0, find_block_limit(path, length=stretch.window, share=share))
+    frame = pd.DataFrame({"timestamp": stretch.timestamps, "value": scaled, "lower": -limit, "upper": limit})
     return frame.tail(2 * stretch.window).reset_index(drop=True)

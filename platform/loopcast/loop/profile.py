@@ -65,7 +65,7 @@ def profile_version(project: Project, version: str, *, now: datetime) -> Version
         **_tell(profile, control),
         **_tell_sampling(frame, store.spec),
         "from": str(start) if start else None,
-        "rows": layout.n_rows,
+        "rows_profiled": layout.n_rows,
     }
     manifest = store.outputs.write(PROFILES, version, profile, pins=pins, now=now, facts=facts)
     return VersionProfile(manifest, fitness)
