@@ -55,20 +55,17 @@ def _recovers(
     else:
         return False
     seen = tree(lake)
-    assert before.keys() & after.keys() <= seen.keys(), "something acknowledged is lost"
+    assert lasting(before).keys() & after.keys() <= seen.keys(), "something acknowledged is lost"
     assert all(content in (before.get(name), after.get(name)) for name, content in seen.items()), "a half is visible"
     if fail_at % verify_each == 0:
         damaged = {name for name, content in seen.items() if content != after.get(name, content)}
         assert {damage.file for damage in verify(store).damages} <= damaged, "verify finds damage"
     step.do(store)
     disk.forget()
-    assert without_leftovers(tree(lake), before, after) == after, "done again, it is not what it is without the fault"
+    assert lasting(tree(lake)) == lasting(after), "done again, it is not what it is without the fault"
     return True
 
 
-def without_leftovers(
-    seen: Mapping[str, bytes], before: Mapping[str, bytes], after: Mapping[str, bytes]
-) -> dict[str, bytes]:
-    """Return the files seen without the old checkpoints that were to go: the next thinning takes them."""
-    gone = {name for name in before if "/checkpoints/" in name and name not in after}
-    return {name: content for name, content in seen.items() if name not in gone}
+def lasting(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the files without the checkpoints: each may go and can be made again."""
+    return {name: content for name, content in files.items() if "/checkpoints/" not in name}
