@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from loopcast.store.erasure import ErasureRequest
+from loopcast.store.forgetting import erase
+
 from loopcast.store.lake import STAGING, LocalLake
 from loopcast.store.store import Store
 from store_examples import BAD, FIRST, NOW, SECOND, send, store_over, upload
@@ -48,6 +51,10 @@ def mend_upload(store: Store) -> None:
     send(store, FIRST, name="again.csv")
 
 
+def erase_series(store: Store) -> None:
+    erase(store, ErasureRequest((("c",),), None, None, "ada", "article 17"), salt="s", now=NOW)
+
+
 HISTORY = (
     Step("first upload", lambda store: send(store, FIRST)),
     Step("correction", lambda store: send(store, SECOND)),
@@ -65,6 +72,7 @@ HISTORY = (
     Step("document", write_document),
     Step("reference", append_reference),
     Step("damaged upload sent again", mend_upload),
+    Step("erasure", erase_series),
 )
 
 

@@ -15,6 +15,8 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from loopcast.store.erasure import ErasureRequest
+from loopcast.store.forgetting import erase
 
 from loopcast.dataops.digest import state_digest
 from loopcast.errors import StoreError
@@ -70,6 +72,15 @@ def changes(draw: st.DrawFn) -> Change:
     cells = {name: TEXTS if name == "c" else NUMBERS for name in columns}
     values = st.one_of(st.fixed_dictionaries(cells), st.fixed_dictionaries(cells), st.none())
     return Change(columns, draw(st.dictionaries(KEYS, values, min_size=1, max_size=5)), draw(st.integers(0, 9)) == 0)
+
+
+@st.composite
+def erasures(draw: st.DrawFn) -> ErasureRequest:
+    """Return requests to erase whole series, or an hour or two of all series."""
+    if draw(st.booleans()):
+        return ErasureRequest(((draw(st.sampled_from(SERIES)),),), None, None, "ada", "test")
+    start = draw(KEYS)[1]
+    return ErasureRequest((), start, start + timedelta(hours=draw(st.integers(0, 1))), "ada", "test")
 
 
 class VersionMachine(RuleBasedStateMachine):
@@ -155,6 +166,35 @@ class VersionMachine(RuleBasedStateMachine):
         assert cells_of(found.cells) == compare_cells(before, after)
         self._count("compare")
 
+    @rule(handle=st.integers(0, 1), request=erasures())
+    @precondition(lambda self: self.states)
+    def erase(self, handle: int, request: ErasureRequest) -> None:
+        erase(self.handles[handle], request, salt="s", now=NOW)
+        self._follow(len(self.sent))
+        self._erase(request)
+        self._count("erase")
+
+    @rule(request=erasures(), fail_at=st.integers(1, 80), is_power=st.booleans())
+    @precondition(lambda self: self.states)
+    def meet_a_fault_while_erasing(self, request: ErasureRequest, fail_at: int, is_power: bool) -> None:
+        disk = FailingDisk(float("inf"), errno=None if is_power else EIO)
+        store = store_over(LocalLake(self.root, disk=disk))
+        erased = len(store.lake.list("demo/erasures"))
+        disk.steps, disk.fail_at = 0, fail_at
+        is_done = False
+        try:
+            erase(store, request, salt="s", now=NOW)
+            is_done = True
+        except PowerCutError:
+            disk.forget()
+            self.reopen()
+        except StoreError:
+            self.handles[0] = store
+        self._follow(len(self.handles[0].versions.records()))
+        if is_done or len(store.lake.list("demo/erasures")) > erased:
+            self._erase(request)
+        self._count("meet_a_fault_while_erasing")
+
     @rule()
     def reopen(self) -> None:
         self._open()
@@ -208,6 +248,15 @@ class VersionMachine(RuleBasedStateMachine):
         if not claim.duplicate:
             self.sent.append((name, change))
         self._count("claim")
+
+    def _erase(self, request: ErasureRequest) -> None:
+        """Take rows out of all versions, which an erasure settles first."""
+        series = {key for (key,) in request.series} or set(SERIES)
+        start, end = request.start or datetime.min, request.end or datetime.max  # noqa: DTZ901 - wall-clock time
+        self.states = [
+            {key: row for key, row in rows.items() if not (key[0] in series and start <= key[1] <= end)}
+            for rows in self.states
+        ]
 
     def _follow(self, number: int) -> None:
         """Bring the oracle to a settled version."""

@@ -19,8 +19,17 @@ FOLDERS = {
     "quarantine": "quarantine",
     "refs": "reference",
 }
-KINDS = (*FOLDERS.values(), "checkpoint", "checkpoint record", "document", "table", "manifest")
-UNNAMED = ("document", "checkpoint record")  # nothing in the store says that there was one
+KINDS = (
+    *FOLDERS.values(),
+    "erasure",
+    "erasure done",
+    "checkpoint",
+    "checkpoint record",
+    "document",
+    "table",
+    "manifest",
+)
+UNNAMED = ("document", "checkpoint record", "erasure done")  # nothing in the store says that there was one
 FLIPS = 25
 
 
@@ -30,6 +39,8 @@ def kind_of(path):
     if folder in ("forecast", "checkpoints"):
         names = ("table", "manifest") if folder == "forecast" else ("checkpoint", "checkpoint record")
         return names[path.endswith(".json")]
+    if folder == "erasures":
+        return "erasure done" if "-done" in path else "erasure"
     return "document" if folder == "zoos" else FOLDERS.get(folder, folder)
 
 

@@ -5,4 +5,15 @@ from store_machine import run_machine
 
 def test_the_store_is_what_a_plain_dict_says():
     done = run_machine(examples=10, steps=25, derandomize=True)
-    assert set(done) == {"claim", "settle", "send_again", "read", "compare", "checkpoint", "reopen", "meet_a_fault"}
+    assert set(done) == {
+        "claim",
+        "settle",
+        "send_again",
+        "read",
+        "compare",
+        "checkpoint",
+        "erase",
+        "reopen",
+        "meet_a_fault",
+        "meet_a_fault_while_erasing",
+    }
