@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from loopcast.store.erasure import ErasureRequest
 from loopcast.store.forgetting import erase
-
 from loopcast.store.lake import STAGING, LocalLake
 from loopcast.store.store import Store
 from store_examples import BAD, FIRST, NOW, SECOND, send, store_over, upload

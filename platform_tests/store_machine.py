@@ -15,11 +15,11 @@ import pandas as pd
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
-from loopcast.store.erasure import ErasureRequest
-from loopcast.store.forgetting import erase
 
 from loopcast.dataops.digest import state_digest
 from loopcast.errors import StoreError
+from loopcast.store.erasure import ErasureRequest
+from loopcast.store.forgetting import erase
 from loopcast.store.lake import LocalLake
 from loopcast.store.verify import verify
 from loopcast.store.version_records import version_key

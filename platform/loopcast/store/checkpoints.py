@@ -6,7 +6,7 @@ Here belong writing, finding and thinning them. Not here: the rows (`loopcast.st
     checkpoints/<sha256>.parquet   checkpoints/v00000100.json
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -93,11 +93,11 @@ class Checkpoints:
             self._read[number] = Checkpoint.from_dict(read_record(self._lake, self.path(number)))
         return self._read[number]
 
-    def find(self, number: int, *, columns: Sequence[str]) -> Checkpoint | None:
-        """Return the newest checkpoint up to a number that has the columns, None where there is none."""
+    def find(self, number: int, *, columns: Sequence[str]) -> Iterator[Checkpoint]:
+        """Yield the checkpoints up to a number that have the columns, the newest first."""
         wanted = set(columns)
         found = (self._try_at(earlier) for earlier in reversed(self.list_numbers()) if earlier <= number)
-        return next((one for one in found if one is not None and wanted <= set(one.columns)), None)
+        yield from (one for one in found if one is not None and wanted <= set(one.columns))
 
     def write(self, checkpoint: Checkpoint) -> None:
         """Make a checkpoint, whose file is written, visible."""

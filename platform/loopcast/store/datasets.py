@@ -58,13 +58,13 @@ class Datasets:
             number: the version's number.
             is_whole: whether to start from the first patch, whatever checkpoints there are.
         """
-        base = None if is_whole else self._checkpoints.find(number, columns=self._spec.variable_names)
+        base = None if is_whole else self._find_checkpoint(number)
         later = self._log.list_refs(number, after=base.number if base else 0)
         return [base.ref, *later] if base else later
 
     def find_base(self, record: VersionRecord) -> Checkpoint:
         """Return what reading a version starts from; the first patch stands for a checkpoint where there is none."""
-        base = self._checkpoints.find(version_number(record.version), columns=self._spec.variable_names)
+        base = self._find_checkpoint(version_number(record.version))
         if base is not None:
             return base
         first = self._log.first_accepted(version_number(record.version))
@@ -88,6 +88,14 @@ class Datasets:
         kept = Selection(tuple(name for name in spec.variable_names if name in checkpoint.columns))
         found = state_digest(self._reader.read([checkpoint.ref], kept), spec)
         return None if found == record.state_digest else f"its rows have the state {found}"
+
+    def _find_checkpoint(self, number: int) -> Checkpoint | None:
+        """Return the newest checkpoint up to a number, None where there is none.
+
+        One whose version has become another by an erasure, and that is not yet deleted, does not count.
+        """
+        found = self._checkpoints.find(number, columns=self._spec.variable_names)
+        return next((one for one in found if one.state_digest == self._log.record_at(one.number).state_digest), None)
 
     def _over(self, number: int, read: Callable[[Sequence[PatchRef]], Result]) -> Result:
         """Return what is read over a version's files; a checkpoint that cannot be read is done without."""

@@ -22,7 +22,7 @@ _BY_CONTENT = re.compile(
 )
 _IDEMPOTENCY = re.compile(rf"idempotency/{_DIGEST}\.json")
 _TABLE = re.compile(rf"[^/]+/[^/]+/({_DIGEST})\.parquet")
-_NUMBERED = re.compile(r"((?:claims/v|versions/v|[^/]+/[^/]+/))(\d{8})\.json")
+_NUMBERED = re.compile(r"((?:claims/v|versions/v|erasures/|[^/]+/[^/]+/))(\d{8})\.json")
 _MANIFEST = re.compile(r"(?!refs/)[^/]+/[^/]+/\d{8}\.json")
 
 
@@ -149,6 +149,8 @@ def _check_numbers(paths: set[str], *, folder: str) -> Iterator[Damage]:
         match = _NUMBERED.fullmatch(path.removeprefix(f"{folder}/"))
         if match is not None:
             rows.setdefault(match[1], set()).add(int(match[2]))
+    done = {path.replace("-done.json", ".json") for path in paths if path.endswith("-done.json")}
+    yield from (Damage(path, f"{path} is missing; restore it from a copy") for path in sorted(done - paths))
     for row, found in rows.items():
         missing = (f"{folder}/{row}{numbered(number)}.json" for number in range(1, max(found)) if number not in found)
         yield from (Damage(path, f"{path} is missing; restore it from a copy") for path in missing)
