@@ -1,10 +1,11 @@
 import os
+from datetime import timedelta
 
 import pytest
 
 from loopcast.errors import NotFoundError, StoreError
 from loopcast.store.lake import STAGING, LocalDisk, LocalLake, ObjectLake, open_lake
-from store_examples import FailingDisk, PowerCutError
+from store_examples import FIRST, NOW, FailingDisk, PowerCutError, store_over, upload
 
 
 @pytest.fixture(params=["local", "memory"])
@@ -114,3 +115,21 @@ def test_a_full_or_forbidden_disk_is_a_store_error(tmp_path):
 
     with pytest.raises(StoreError, match="No space left"):
         LocalLake(tmp_path, disk=Full()).put_if_absent("a", b"x")
+
+
+def test_an_object_is_deleted_for_good_and_one_that_is_not_there_is_no_error(lake):
+    lake.put_if_absent("a/b", b"x")
+    for path in ("a/b", "a/b", "c/d"):
+        lake.delete(path)
+    assert not lake.exists("a/b")
+    assert lake.put_if_absent("a/b", b"y")
+
+
+def test_what_dead_writers_left_is_cleaned_when_it_is_old(tmp_path):
+    lake = LocalLake(tmp_path)
+    for name, at in (("old", NOW - timedelta(days=2)), ("new", NOW)):
+        (tmp_path / STAGING / name).write_bytes(b"half")
+        os.utime(tmp_path / STAGING / name, (at.timestamp(),) * 2)
+    store_over(lake).versions.claim(upload(FIRST), now=NOW)
+    assert [file.name for file in (tmp_path / STAGING).iterdir()] == ["new"]
+    assert ObjectLake.in_memory().clean_staging(before=NOW) == 0

@@ -4,13 +4,14 @@ Here belongs the order in which that is done, until nothing is found any more. N
 stands in its place (`loopcast.store.erasure`).
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from loopcast.errors import ConflictError
 from loopcast.store.erasure import Eraser, ErasurePlan, ErasureRequest
 from loopcast.store.store import Store
 from loopcast.store.tombstones import Tombstone
 
+WRITING_TIME = timedelta(minutes=10)  # a staged file older than this belongs to a writer that died
 ROUNDS = 10  # one is enough where nobody else writes
 
 
@@ -45,6 +46,7 @@ def erase(store: Store, request: ErasureRequest, *, salt: str, now: datetime) ->
         store.versions.catch_up(now=now)
     else:
         raise ConflictError(f"rows that must go came back {ROUNDS} times; stop whoever sends them and erase again")
+    store.lake.clean_staging(before=now - WRITING_TIME)
     newest = store.versions.newest()
     if done and has_checkpoints and newest is not None:
         store.versions.checkpoint(newest.version)

@@ -9,7 +9,8 @@ either there in full, and stays there through a crash, or it is not there.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, Self
 from urllib.parse import unquote, urlparse
@@ -41,6 +42,9 @@ class Lake(Protocol):
 
     def delete(self, path: str) -> None:
         """Remove an object, if there is one, for good."""
+
+    def clean_staging(self, *, before: datetime) -> int:
+        """Remove what writers that died left half-written before a time, and return how many files that were."""
 
     def get(self, path: str) -> bytes:
         """Return an object's bytes; raises NotFoundError where there is none."""
@@ -123,6 +127,10 @@ class ObjectLake:
 
     def make_durable(self, path: str) -> None:
         """Do nothing: an object store's writes are durable when they are there."""
+
+    def clean_staging(self, *, before: datetime) -> int:  # noqa: ARG002 - part of the protocol
+        """Return 0: an object store keeps nothing half-written."""
+        return 0
 
     def delete(self, path: str) -> None:
         """Remove an object, if there is one, for good."""
@@ -212,6 +220,20 @@ class LocalLake(ObjectLake):
             self._disk.sync_folder(folder)
         except OSError as error:
             raise _failure("write", path, error) from error
+
+    def clean_staging(self, *, before: datetime) -> int:
+        """Remove what writers that died left half-written before a time, and return how many files that were."""
+        old = []
+        try:
+            for file in (self._root / STAGING).iterdir():
+                with suppress(FileNotFoundError):  # its writer is done with it
+                    if file.stat().st_mtime < before.timestamp():
+                        old.append(file)
+            for file in old:
+                self._disk.remove(file)
+        except OSError as error:
+            raise _failure("clean", STAGING, error) from error
+        return len(old)
 
     def delete(self, path: str) -> None:
         """Remove an object, if there is one, for good."""

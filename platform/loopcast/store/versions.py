@@ -10,7 +10,7 @@ record, and all others read it. Not here: how rows are put together (`loopcast.s
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pandas as pd
@@ -32,6 +32,7 @@ from loopcast.store.version_log import ref_of
 from loopcast.store.version_records import Claim, Upload, VersionRecord, version_key, version_number
 
 SeriesChoice = Sequence[Mapping[str, str]] | Sequence[str]
+LEFTOVER_AGE = timedelta(days=1)
 
 
 class VersionStore:
@@ -66,7 +67,7 @@ class VersionStore:
         self._log, self._patches, self._datasets = self.parts.log, self.parts.patches, self.parts.datasets
         self._base: Checkpoint | None = None
         self._remembered = 0
-        self._caught_up = 0
+        self._caught_up = -1
 
     def claim(self, upload: Upload, *, now: datetime, expected: str | None = None) -> Claim:
         """Return the version that an upload gets; when this returns the upload is durable.
@@ -305,7 +306,10 @@ class VersionStore:
         return read_update(content, name=claim.name, spec=self._spec, now=claim.claimed_at)
 
     def catch_up(self, *, now: datetime) -> None:
-        """Learn of new erasures and finish what an interrupted one left."""
+        """Learn of new erasures, finish interrupted ones, and, the first time, clear what dead writers left."""
+        if self._caught_up < 0:
+            self._lake.clean_staging(before=now - LEFTOVER_AGE)
+            self._caught_up = 0
         tombstones = self.parts.refresh().tombstones
         if len(tombstones) > self._caught_up:
             for tombstone in tombstones.list_unfinished():
