@@ -109,3 +109,11 @@ def test_a_series_that_comes_into_a_panel_is_no_drift() -> None:
     layout = lay_out(pd.concat(frames, ignore_index=True), MANY)
     made = assess(layout, MANY, touched={"y": days[290]}, windows=choose_windows("D"), options=FitnessOptions())
     assert made.control.empty
+
+
+@pytest.mark.parametrize("size", [1e300, 1e-300])
+def test_huge_and_tiny_values_are_judged_like_others(size: float) -> None:
+    frame = make_frame((size * np.random.default_rng(0).normal(size=400)).tolist())
+    made = assess(lay_out(frame, ONE), ONE, touched={"y": frame["at"].iloc[380]}, windows=choose_windows("h"))
+    check_table(made.profile, profile_schema())
+    assert made.control.empty

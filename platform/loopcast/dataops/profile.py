@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 NEVER = np.datetime64("NaT", "us")
 ALL_SERIES = "(all)"
+LARGEST = 1e100  # larger ones count as this: the squares of 1e300 are no numbers any more
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 COLUMNS = (
     "variable", "series", "kind", "n", "first", "last", "minimum", "maximum", "mean", "std",
@@ -190,6 +191,6 @@ def _number_series(frame: pd.DataFrame, spec: TableSpec) -> tuple[npt.NDArray[np
 
 def _to_numbers(column: pd.Series, *, kind: str) -> Floats:
     if kind == "number":
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(np.clip(column.to_numpy(dtype=np.float64, na_value=np.nan), -LARGEST, LARGEST))
     codes = pd.factorize(column)[0].astype(np.float64)
     return np.where(codes < 0, np.nan, codes)
