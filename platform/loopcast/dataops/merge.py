@@ -118,6 +118,8 @@ def find_positions(rows: pd.DataFrame, wanted: pd.DataFrame, spec: TableSpec) ->
     """Return for each wanted row the position of the row with its keys, -1 where there is none."""
     if rows.empty or wanted.empty:
         return np.full(len(wanted), -1, dtype=np.intp)
+    if len(rows) == len(wanted) and all(rows[name].array.equals(wanted[name].array) for name in spec.keys):
+        return np.arange(len(wanted), dtype=np.intp)  # corrections alone: nothing has to be looked for
     both = pd.concat([rows[list(spec.keys)], wanted[list(spec.keys)]], ignore_index=True)
     ids = np.zeros(len(both), dtype=np.int64)
     for name in spec.keys:

@@ -76,7 +76,8 @@ class Head:
         self._count(gone, new, rows_of=self._rows_of)
         frame = update.frame
         is_removal = (frame[OPERATION] == REMOVE).to_numpy(dtype=bool)
-        self._clear(self._find(frame[is_removal]))
+        if is_removal.any():
+            self._clear(self._find(frame[is_removal]))
         upserts = frame[~is_removal]
         places = self._place(upserts)
         self._is_there[places] = True
@@ -100,6 +101,8 @@ class Head:
     def _count(self, gone: pd.DataFrame, new: pd.DataFrame, *, rows_of: dict[SeriesKey, int]) -> None:
         """Bring the counts of rows per series up to date."""
         for frame, sign in ((gone, -1), (new, 1)):
+            if frame.empty:
+                continue
             codes, series = encode_series(frame, self._spec.series_keys)
             for key, count in zip(series, np.bincount(codes, minlength=len(series)).tolist(), strict=True):
                 rows_of[key] = rows_of.get(key, 0) + sign * count
