@@ -9,7 +9,7 @@ from fault_sweep import lasting, sweep
 from loopcast.errors import StoreError
 from loopcast.store.lake import LocalLake
 from loopcast.store.verify import verify
-from store_examples import FailingDisk, store_over
+from store_examples import NOW, FailingDisk, store_over
 from store_history import HISTORY, tree, undisturbed
 
 
@@ -39,4 +39,6 @@ def test_a_process_goes_on_through_any_number_of_faults(tmp_path, seed):
     disk.forget()
     assert faults > 5
     assert lasting(tree(tmp_path / "lake")) == lasting(wanted)
-    assert verify(store).damages == ()
+    reopened = store_over(LocalLake(tmp_path / "lake"))
+    reopened.versions.catch_up(now=NOW)
+    assert verify(reopened).damages == ()

@@ -30,7 +30,7 @@ KINDS = (
     "manifest",
 )
 UNNAMED = ("document", "checkpoint record", "erasure done")  # nothing in the store says that there was one
-FLIPS = 25
+FLIPS = 10
 
 
 def kind_of(path):
