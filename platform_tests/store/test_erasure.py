@@ -230,3 +230,15 @@ def test_uploads_are_kept_as_long_as_was_said_and_then_answered_for(tmp_path):
     assert store.versions.read("v00000002")["y"].tolist() == [1.0]
     assert verify(store).damages == ()
     assert retain(store, uploads_since=LATER, actor="ada", reason="again", now=LATER) == []
+
+
+def test_versions_whose_patches_an_erasure_has_emptied_are_compared():
+    store = store_over(ObjectLake.in_memory())
+    for text in (
+        f"k,t,y\na,2020-01-01 00:00,1\n{SECRET},2020-01-01 00:00,1\n",
+        f"k,t,y\n{SECRET},2020-01-01 01:00,2\n",
+    ):
+        store.versions.settle(store.versions.claim(upload(text), now=NOW).version, now=NOW)
+    erase(store, WHOLE, salt="s", now=LATER)
+    found = store.versions.diff("v00000001", "v00000002")
+    assert (found.added, found.corrected, found.removed, len(found.cells)) == (0, 0, 0, 0)

@@ -239,7 +239,7 @@ class VersionStore:
         refs = self._log.list_refs(max(numbers), after=min(numbers))
         touched = [self._patches.read(ref).select(keys).to_pandas() for ref in refs]
         selection = Selection(self._spec.variable_names)
-        if not touched:
+        if not any(len(one) for one in touched):  # an erasure may have left nothing of a patch
             nothing = self._datasets.read(0, selection)
             return compare_rows(nothing, nothing, spec=self._spec)
         wanted = pd.concat(touched, ignore_index=True).drop_duplicates(ignore_index=True)
