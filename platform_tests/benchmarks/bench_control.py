@@ -3,7 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
-from loopcast.dataops.control_charts import NELSON, WESTERN_ELECTRIC, Cusum, Ewma, any_rule, trace_cusum, trace_ewma
+from loopcast.dataops.quality.control_charts import (
+    NELSON,
+    WESTERN_ELECTRIC,
+    Cusum,
+    Ewma,
+    any_rule,
+    trace_cusum,
+    trace_ewma,
+)
 
 SEQUENCES, LENGTH = 5_000, 800
 SHIFTS = (0.0, 0.5, 1.0, 2.0)

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from scipy import stats
 from scipy.signal import lfilter
 
-from loopcast.dataops.control_charts import chart_individuals
-from loopcast.dataops.drift import DriftOptions, detect_drift, stability_index
-from loopcast.dataops.residuals import take_residuals
+from loopcast.dataops.quality.control_charts import chart_individuals
+from loopcast.dataops.quality.drift import DriftOptions, detect_drift, stability_index
+from loopcast.dataops.quality.residuals import take_residuals
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from demo_home import open_demo, plan_demo
 
-from loopcast.dataops.profile import lay_out, profile_layout
+from loopcast.dataops.quality.profile import lay_out, profile_layout
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.loop.profile import profile_version
 from loopcast.store.version_records import Upload

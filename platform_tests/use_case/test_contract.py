@@ -10,7 +10,7 @@ import pytest
 import yaml
 from open_data_contract_standard.model import OpenDataContractStandard
 
-from loopcast.dataops.odcs import read_contract
+from loopcast.dataops.contract.odcs import read_contract
 from loopcast.errors import UseCaseError
 from loopcast.use_case.contract import CONTRACT_FILE, contract_of, to_contract_yaml, to_odcs
 from loopcast.use_case.loader import load_use_cases

@@ -9,8 +9,8 @@ import click
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.cli.read import open_use_case
-from loopcast.dataops.attainment import to_table
-from loopcast.dataops.contract_changes import Change, compare_contracts, required_bump
+from loopcast.dataops.contract.attainment import to_table
+from loopcast.dataops.contract.changes import Change, compare_contracts, required_bump
 from loopcast.loop.contract import check_contract, find_contract, list_changes, list_contracts, read_status
 from loopcast.use_case.contract import contract_of, to_contract_yaml, to_odcs
 

@@ -13,8 +13,8 @@ from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import send_upload
+from loopcast.dataops.files.spreadsheet import to_safe_csv
 from loopcast.dataops.repair import Changes, Correction, RepairedFile
-from loopcast.dataops.spreadsheet import to_safe_csv
 from loopcast.errors import CallerError
 from loopcast.loop.quarantine import list_refused, make_resubmission, read_refused, repair_version
 

@@ -13,7 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from loopcast.dataops.number_format import PLAIN, NumberFormat, rewrite_numbers
+from loopcast.dataops.files.number_format import PLAIN, NumberFormat, rewrite_numbers
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.violations import FOUND_LIMIT, VIOLATION_LIMIT, Findings, Violation, join_findings
 from loopcast.errors import bound_text

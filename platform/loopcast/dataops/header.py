@@ -7,7 +7,7 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from loopcast.dataops.raw_table import RawTable, refuse_file
+from loopcast.dataops.files.raw_table import RawTable, refuse_file
 from loopcast.dataops.table import OPERATION, TableSpec
 from loopcast.dataops.violations import Findings
 

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from loopcast.dataops.formats import read_columns
-from loopcast.dataops.number_format import find_number_columns, find_number_format, rewrite_numbers, write_numbers
-from loopcast.dataops.raw_table import RawTable, drop_rows
+from loopcast.dataops.files.formats import read_columns
+from loopcast.dataops.files.number_format import find_number_columns, find_number_format, rewrite_numbers, write_numbers
+from loopcast.dataops.files.raw_table import RawTable, drop_rows
 from loopcast.dataops.table import TableSpec
 from loopcast.dataops.updates import read_update
 from loopcast.dataops.violations import Findings, Refusal, Violation

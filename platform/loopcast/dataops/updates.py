@@ -1,7 +1,8 @@
 """From an update file's bytes to an `Update`, or to a `Refusal` that names everything that is wrong with it.
 
-Here belong the rules that an update must keep to. Not here: file formats (`loopcast.dataops.formats`), conversions of
-single columns (`loopcast.dataops.columns`) and what an update does to the rows (`loopcast.dataops.merge`).
+Here belong the rules that an update must keep to. Not here: file formats (`loopcast.dataops.files.formats`),
+conversions of single columns (`loopcast.dataops.columns`) and what an update does to the rows
+(`loopcast.dataops.merge`).
 """
 
 from collections import Counter
@@ -27,11 +28,11 @@ from loopcast.dataops.columns import (
     find_empty,
     to_text,
 )
-from loopcast.dataops.formats import read_columns
+from loopcast.dataops.files.formats import read_columns
+from loopcast.dataops.files.number_format import PLAIN, NumberFormat, find_number_columns, find_number_format
+from loopcast.dataops.files.raw_table import RawTable
 from loopcast.dataops.frequency import estimate_frequency
 from loopcast.dataops.header import check_header
-from loopcast.dataops.number_format import PLAIN, NumberFormat, find_number_columns, find_number_format
-from loopcast.dataops.raw_table import RawTable
 from loopcast.dataops.table import OPERATION, REMOVE, UPSERT, TableSpec
 from loopcast.dataops.text_rules import check_texts
 from loopcast.dataops.violations import Findings, Refusal, Violation, join_findings
@@ -68,7 +69,7 @@ def read_update(content: bytes, *, name: str, spec: TableSpec, now: datetime | N
 
     Args:
         content: the file's bytes.
-        name: the file's name; its ending says of which kind it is (`loopcast.dataops.formats.ENDINGS`).
+        name: the file's name; its ending says of which kind it is (`loopcast.dataops.files.formats.ENDINGS`).
         spec: the columns, their kinds and bounds, the frequency, the time zone and what is declared of files.
         now: when the update came, aware; what is measured cannot be later. None: the future is not looked at.
     """

@@ -1,7 +1,7 @@
 """The contract in force: stored whole, replaced only by one whose version says how much it breaks; and how it is kept.
 
-What a change is worth is decided in `loopcast.dataops.contract_changes`, whether a promise is kept in
-`loopcast.dataops.attainment`; here is what is read and written.
+What a change is worth is decided in `loopcast.dataops.contract.changes`, whether a promise is kept in
+`loopcast.dataops.contract.attainment`; here is what is read and written.
 """
 
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.dataops.attainment import WINDOW, Attainment, Evidence, data_window, judge_contract, to_table
-from loopcast.dataops.contract import Contract
-from loopcast.dataops.contract_changes import Change, compare_contracts, explain_refusal
-from loopcast.dataops.odcs import read_contract
+from loopcast.dataops.contract.attainment import WINDOW, Attainment, Evidence, data_window, judge_contract, to_table
+from loopcast.dataops.contract.changes import Change, compare_contracts, explain_refusal
+from loopcast.dataops.contract.contract import Contract
+from loopcast.dataops.contract.odcs import read_contract
 from loopcast.errors import CallerError, UseCaseError
 from loopcast.loop.project import Project
 from loopcast.store.records import sha256, to_canonical_json

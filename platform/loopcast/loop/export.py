@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from loopcast.dataops.spreadsheet import to_safe_csv
+from loopcast.dataops.files.spreadsheet import to_safe_csv
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.history import newest_version
 from loopcast.loop.project import Project

@@ -1,6 +1,7 @@
 """The pipeline's own characteristics of a version, next to those of the versions before it.
 
-The limits are in `loopcast.dataops.pipeline`; durations are handed in, because only the orchestrator knows them.
+The limits are in `loopcast.dataops.quality.pipeline`; durations are handed in, because only the orchestrator knows
+them.
 """
 
 from collections.abc import Mapping
@@ -10,7 +11,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.pipeline import Characteristic, judge_characteristics, judge_refusals
+from loopcast.dataops.quality.pipeline import Characteristic, judge_characteristics, judge_refusals
 from loopcast.loop.project import Project
 from loopcast.schemas import check_table, pipeline_schema
 from loopcast.store.outputs import OutputManifest

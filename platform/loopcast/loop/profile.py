@@ -1,6 +1,6 @@
 """The profile of a version: what its newest stretch looks like, and what in it is not as it used to be.
 
-The judging is in `loopcast.dataops.fitness`; here is which rows it is given and where its tables are written.
+The judging is in `loopcast.dataops.quality.fitness`; here is which rows it is given and where its tables are written.
 """
 
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.dataops.fitness import Fitness, Windows, assess, choose_windows
 from loopcast.dataops.frequency import estimate_frequency, local_time, shift_time
-from loopcast.dataops.profile import ALL_SERIES, lay_out
+from loopcast.dataops.quality.fitness import Fitness, Windows, assess, choose_windows
+from loopcast.dataops.quality.profile import ALL_SERIES, lay_out
 from loopcast.dataops.table import OPERATION, UPSERT, TableSpec
 from loopcast.errors import DataError
 from loopcast.loop.project import Project

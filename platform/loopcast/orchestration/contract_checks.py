@@ -1,6 +1,6 @@
 """The promises of the contract as Dagster shows them: one check per clause on `dataset`, a table, numbers to plot.
 
-Whether a promise is kept is decided in `loopcast.dataops.attainment`.
+Whether a promise is kept is decided in `loopcast.dataops.contract.attainment`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from loopcast.dataops.attainment import Attainment, to_table
-from loopcast.dataops.contract import Clause
+from loopcast.dataops.contract.attainment import Attainment, to_table
+from loopcast.dataops.contract.contract import Clause
 from loopcast.errors import DataError
 from loopcast.orchestration.describe import describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from loopcast.dataops.formats import read_columns
+from loopcast.dataops.files.formats import read_columns
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import SourceError, bound_text
 from loopcast.sources.batch import Rows

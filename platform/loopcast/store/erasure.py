@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from loopcast.dataops.digest import frame_digest
-from loopcast.dataops.formats import read_columns
+from loopcast.dataops.files.formats import read_columns
 from loopcast.dataops.updates import Update
 from loopcast.dataops.violations import Refusal, Violation
 from loopcast.store.erased_texts import scrub

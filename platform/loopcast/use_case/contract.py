@@ -1,7 +1,7 @@
 """The contract of a use case: read from `contract.yaml` beside its `defs.yaml`, or made from what that file says.
 
 Here belong the YAML file, the standard's own model, and joining both with the use case. Not here: what a contract means
-(`loopcast.dataops.contract`, `loopcast.dataops.odcs`).
+(`loopcast.dataops.contract.contract`, `loopcast.dataops.contract.odcs`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,8 +13,8 @@ import pandas as pd
 import yaml
 from pydantic import ValidationError
 
-from loopcast.dataops.contract import Contract, check_columns, declared_kinds, refuse
-from loopcast.dataops.odcs import read_contract
+from loopcast.dataops.contract.contract import Contract, check_columns, declared_kinds, refuse
+from loopcast.dataops.contract.odcs import read_contract
 from loopcast.errors import UseCaseError
 from loopcast.use_case.model import Target, UseCase
 from loopcast.use_case.yaml_lines import compose_documents, construct_document, line_of

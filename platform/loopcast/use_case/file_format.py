@@ -1,6 +1,6 @@
 """How a use case's files are written, where that shall not be found out from each file.
 
-What is found out, and how, is in `loopcast.dataops.csv_dialect` and `loopcast.dataops.number_format`.
+What is found out, and how, is in `loopcast.dataops.files.csv_dialect` and `loopcast.dataops.files.number_format`.
 """
 
 from datetime import datetime

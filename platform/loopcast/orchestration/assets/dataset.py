@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
-from loopcast.dataops.attainment import Attainment
+from loopcast.dataops.contract.attainment import Attainment
 from loopcast.loop.contract import judge_version, settle_version
 from loopcast.loop.production import read_last_values
 from loopcast.loop.project import Project

@@ -1,15 +1,15 @@
 """What the newest stretch of a version looks like, and whether it is in control.
 
-The judging is in `loopcast.dataops.fitness`, what it is given in `loopcast.loop.profile`.
+The judging is in `loopcast.dataops.quality.fitness`, what it is given in `loopcast.loop.profile`.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from loopcast.dataops.fitness import explain_signals
-from loopcast.dataops.pipeline import explain_beyond
-from loopcast.dataops.profile import ALL_SERIES
+from loopcast.dataops.quality.fitness import explain_signals
+from loopcast.dataops.quality.pipeline import explain_beyond
+from loopcast.dataops.quality.profile import ALL_SERIES
 from loopcast.loop.pipeline import VersionPipeline, judge_pipeline
 from loopcast.loop.profile import VersionProfile, profile_version
 from loopcast.loop.stage_checks import check_profile
