@@ -94,6 +94,7 @@ class VersionMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.root = Path(tempfile.mkdtemp())
+        self.is_fresh = True
         self._open()
         self.sent: list[tuple[str, Change]] = []
         self.states: list[Rows] = []
@@ -196,6 +197,7 @@ class VersionMachine(RuleBasedStateMachine):
         self._count("meet_a_fault_while_erasing")
 
     @rule()
+    @precondition(lambda self: not self.is_fresh)
     def reopen(self) -> None:
         self._open()
         self._count("reopen")
@@ -273,6 +275,7 @@ class VersionMachine(RuleBasedStateMachine):
 
     def _count(self, name: str) -> None:
         type(self).done[name] += 1
+        self.is_fresh = name == "reopen"
 
 
 def to_frame(rows: Rows) -> pd.DataFrame:

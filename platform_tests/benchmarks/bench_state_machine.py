@@ -6,7 +6,7 @@ import time
 from loopcast.cli.output import print_rows
 from store_machine import run_machine
 
-EXAMPLES, STEPS = int(os.environ.get("LOOPCAST_BENCH_EXAMPLES", "200")), 50
+EXAMPLES, STEPS = int(os.environ.get("LOOPCAST_BENCH_EXAMPLES", "100")), 50
 
 
 def main() -> None:
