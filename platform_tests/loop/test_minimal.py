@@ -60,12 +60,14 @@ def test_the_horizon_of_a_predictor_known_ahead_is_owed_where_the_zoo_was_built_
         forecast_new(other, minimal.iloc[:-1])
 
 
-def test_a_forecast_reads_the_window_and_no_row_before_it(long: Project) -> None:
+def test_a_forecast_reads_the_window_and_as_far_before_it_as_a_gap_is_filled(long: Project) -> None:
     record = long.store.versions.record("v00000003")
     seen = read_window(long, record, read_zoo(long, list_in_force(long)[-1].digest))
     assert record.rows == (126 + 3) * 24
-    assert seen.rows_read == len(seen.frame) == 13 * 168 + 24
-    assert seen.frame["at"].iloc[0] == pd.Timestamp(describe_minimal(long)[0]["from"])
+    before = long.use_case.policies.preprocessing.imputation.max_gap + 1
+    assert seen.rows_read == len(seen.frame) == 13 * 168 + 24 + before
+    first = pd.Timestamp(describe_minimal(long)[0]["from"])
+    assert seen.frame["at"].iloc[0] == first - pd.Timedelta(hours=before)
 
 
 def test_a_use_case_without_a_zoo_has_no_minimal_history(empty: Project, long: Project) -> None:

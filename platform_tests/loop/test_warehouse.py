@@ -11,6 +11,7 @@ import pytest
 
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.forces import FORECASTS, ZooChoice
+from loopcast.loop.forget import erase_rows, make_request
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import make_resubmission
@@ -127,10 +128,12 @@ def test_another_history_in_the_lake_makes_everything_anew(played: Project, tmp_
 
 def test_an_erasure_makes_everything_anew(project: Project, connection: Any) -> None:
     deliver(project, connection)
-    project.store.lake.put_if_absent("counts/erasures/00000001.json", b"{}")
+    first = read(connection, "dataset")["at"].min()
+    request = make_request(project, series=None, start=first, end=first, actor="ana", reason="asked for")
+    erase_rows(project, request, salt="s", now=NOW)
     assert deliver(project, connection).is_full
-    project.store.lake.put_if_absent("counts/erasures/00000001-done.json", b"{}")
-    assert deliver(project, connection).is_full
+    assert read(connection, "dataset")["at"].min() > first
+    assert_as_if_fresh(project, connection)
     assert not deliver(project, connection).is_full
 
 

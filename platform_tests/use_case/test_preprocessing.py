@@ -4,6 +4,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from loopcast.dataops.preprocessing import Imputation
 from loopcast.use_case.model import UseCase
 from made_use_case import PANEL_YAML, YAML
 
@@ -32,8 +33,8 @@ def test_all_of_it_becomes_what_the_zoo_is_asked_for():
     }
 
 
-def test_without_any_nothing_is_done_and_default_members_follow_the_time_scale():
-    assert load("{}").zoo.preprocessing.max_gap == 0
+def test_without_any_short_gaps_are_filled_and_default_members_follow_the_time_scale():
+    assert load("{}").zoo.preprocessing.imputation == Imputation("linear", max_gap=6)
     hourly, daily = (load(text, YAML.format(name="counts")) for text in ("{}", "{time_scale: {frequency: D}}"))
     assert [member.parameters.get("period") for member in hourly.zoo.members[:2]] == [24, 168]
     assert [member.parameters.get("period") for member in daily.zoo.members[:1]] == [7]

@@ -16,7 +16,7 @@ from loopcast.use_case.fields import Frozen
 class VariableImputation(Frozen):
     """How gaps between two values are filled."""
 
-    method: Method = Field(default="none", description="linear (between both), locf (the earlier value) or none.")
+    method: Method = Field(default="linear", description="linear (between both), locf (the earlier value) or none.")
     max_gap: int = Field(default=6, ge=1, description="Longest gap that is filled, in sampling periods.")
 
 
