@@ -58,13 +58,9 @@ def merge_update(old: pd.DataFrame, update: Update, *, spec: TableSpec) -> tuple
     is_there = positions >= 0
     is_removal = (update.frame[OPERATION] == REMOVE).to_numpy(dtype=bool)
     is_kept = is_there & ~is_removal
-    corrected = int(_has_change(old, update, positions, is_kept).sum())
+    corrected, emptied = _count_corrected(old, update, positions, is_kept)
     added, removed = int((~is_there & ~is_removal).sum()), int((is_there & is_removal).sum())
-    unchanged, emptied = (
-        len(update.frame) - added - corrected - removed,
-        _count_emptied(old, update, positions, is_kept),
-    )
-    counts = ChangeCounts(added, corrected, removed, unchanged, emptied)
+    counts = ChangeCounts(added, corrected, removed, len(update.frame) - added - corrected - removed, emptied)
     changed = _changed_rows(old, update, positions[~is_removal], spec)
     is_untouched = np.ones(len(old), dtype=bool)
     is_untouched[positions[is_there]] = False
@@ -85,28 +81,18 @@ def _changed_rows(old: pd.DataFrame, update: Update, positions: Positions, spec:
     return pd.DataFrame(rows, columns=[*spec.keys, *spec.variable_names])
 
 
-def _has_change(
+def _count_corrected(
     old: pd.DataFrame, update: Update, positions: Positions, is_kept: npt.NDArray[np.bool_]
-) -> npt.NDArray[np.bool_]:
-    """Return for each row of the update whether it changes a cell of a row that is there."""
-    changed = np.zeros(len(update.frame), dtype=bool)
-    if not is_kept.any():
-        return changed
-    for name in update.columns_sent:
-        before = old[name].iloc[positions[is_kept]].reset_index(drop=True)
-        after = update.frame.loc[is_kept, name].reset_index(drop=True)
-        same = (before == after) | (before.isna() & after.isna())
-        changed[is_kept] |= ~same.to_numpy(dtype=bool)
-    return changed
-
-
-def _count_emptied(old: pd.DataFrame, update: Update, positions: Positions, is_kept: npt.NDArray[np.bool_]) -> int:
-    """Return how many cells of rows that are there lose their value."""
-    if not is_kept.any() or not update.columns_sent:
-        return 0
-    before = old[list(update.columns_sent)].iloc[positions[is_kept]].notna().to_numpy()
-    after = update.frame.loc[is_kept, list(update.columns_sent)].isna().to_numpy()
-    return int((before & after).sum())
+) -> tuple[int, int]:
+    """Return how many rows that are there get another cell, and how many of their cells lose their value."""
+    at, emptied = positions[is_kept], 0
+    has_changed = np.zeros(len(at), dtype=bool)
+    for name in update.columns_sent if len(at) else ():
+        before, after = old[name].to_numpy()[at], update.frame[name].to_numpy()[is_kept]
+        was_missing, is_missing = pd.isna(before), pd.isna(after)
+        has_changed |= (before != after) & ~(was_missing & is_missing)
+        emptied += int((is_missing & ~was_missing).sum())
+    return int(has_changed.sum()), emptied
 
 
 def _take(column: pd.Series, positions: Positions) -> pd.Series:

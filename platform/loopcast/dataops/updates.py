@@ -82,7 +82,9 @@ def read_update(content: bytes, *, name: str, spec: TableSpec, now: datetime | N
     if findings.total:
         return _refuse(name, findings)
     sent = tuple(variable for variable in spec.variable_names if variable in frame.columns)
-    frame.loc[frame[OPERATION] == REMOVE, list(sent)] = np.nan
+    is_removal = frame[OPERATION] == REMOVE
+    if is_removal.any():
+        frame.loc[is_removal, list(sent)] = np.nan
     ordered = frame[[*spec.keys, *sent, OPERATION]].sort_values(list(spec.keys), ignore_index=True)
     return Update(ordered, sent, {**table.facts, **(number_format.describe() if table.is_localised else {})})
 

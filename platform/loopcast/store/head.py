@@ -72,14 +72,15 @@ class Head:
 
     def move_on(self, number: int, update: Update) -> None:
         """Become the version of a number, which an update made of this one."""
-        gone, new = self._split(update)
-        self._count(gone, new, rows_of=self._rows_of)
         frame = update.frame
+        places = self._index.find(frame)
         is_removal = (frame[OPERATION] == REMOVE).to_numpy(dtype=bool)
+        is_there = self._keep_there(places) >= 0
+        self._count(frame[is_removal & is_there], frame[~is_removal & ~is_there], rows_of=self._rows_of)
         if is_removal.any():
-            self._clear(self._find(frame[is_removal]))
-        upserts = frame[~is_removal]
-        places = self._place(upserts)
+            self._clear(places[is_removal])
+        upserts = frame[~is_removal] if is_removal.any() else frame
+        places = self._place(upserts, places[~is_removal])
         self._is_there[places] = True
         for name in update.columns_sent:
             self._values[name][places] = self._encode(upserts[name], name)
@@ -87,10 +88,14 @@ class Head:
 
     def _find(self, keys: pd.DataFrame) -> Integers:
         """Return the places of the keys whose rows are there, -1 for others."""
-        places = self._index.find(keys)
-        known = places >= 0
-        places[known] = np.where(self._is_there[places[known]], places[known], MISSING)
-        return places
+        return self._keep_there(self._index.find(keys))
+
+    def _keep_there(self, places: Integers) -> Integers:
+        """Return the places whose rows are there, -1 for others."""
+        kept = places.copy()
+        known = kept >= 0
+        kept[known] = np.where(self._is_there[kept[known]], kept[known], MISSING)
+        return kept
 
     def _split(self, update: Update) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the rows of an update that take one away, and those that add one."""
@@ -114,9 +119,8 @@ class Head:
         for name, values in self._values.items():
             values[places] = np.nan if self._spec.variable(name).kind == "number" else MISSING
 
-    def _place(self, upserts: pd.DataFrame) -> Integers:
-        """Return the places of keys, new ones where they never had one."""
-        places = self._index.find(upserts)
+    def _place(self, upserts: pd.DataFrame, places: Integers) -> Integers:
+        """Return the places of keys, new ones where they never had one (-1)."""
         is_new = places < 0
         if is_new.any():
             places[is_new] = self._index.add(upserts[is_new])

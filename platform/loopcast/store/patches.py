@@ -61,7 +61,9 @@ class PatchFiles:
             kind: `patches` or `checkpoints`.
             generation: number of erasures before; no file has the name of one that an erasure takes away.
         """
-        table = pa.Table.from_pandas(update.frame, schema=self._schema(update.columns_sent), preserve_index=False)
+        table = pa.Table.from_pandas(
+            update.frame, schema=self._schema(update.columns_sent), preserve_index=False, nthreads=1
+        )
         table = table.replace_schema_metadata({"erasures": str(generation)} if generation else None)
         content = _to_parquet(table)
         table = table.replace_schema_metadata(None)
