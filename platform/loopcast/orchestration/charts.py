@@ -4,12 +4,15 @@ What is in the frames is decided elsewhere; here it is only drawn.
 """
 
 import base64
+import re
 
 import altair as alt
 import pandas as pd
 import vl_convert
 
 WIDTH, HEIGHT = 640, 260
+LONG_NUMBER = re.compile(r"(\d+\.\d)\d+")
+MARK_LABEL = re.compile(r' (?:aria-label|aria-roledescription|role)="[^"]*"')
 INK, ACCENT, QUIET = "#1f3b57", "#d1495b", "#8d99ae"
 
 
@@ -106,5 +109,6 @@ def to_markdown_image(svg: str, *, text: str) -> str:
 
 def _render(chart: alt.Chart | alt.LayerChart, *, title: str) -> str:
     sized = chart.properties(width=WIDTH, height=HEIGHT, title=title, background="white")
-    # A PNG of the same is eight times as large, and it is kept with every materialization.
-    return str(vl_convert.vegalite_to_svg(sized.to_json()))
+    # Kept with every materialization: a PNG is eight times as large, a tenth of a pixel is enough.
+    svg = str(vl_convert.vegalite_to_svg(sized.to_json()))
+    return LONG_NUMBER.sub(r"\1", MARK_LABEL.sub("", svg))
