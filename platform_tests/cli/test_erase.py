@@ -5,15 +5,20 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
 
 from loopcast.cli.main import cli
+from loopcast.cli.options import Moment
 from loopcast.errors import CallerError
+from loopcast.loop.clock import to_clock
+from loopcast.loop.forget import erase_rows, make_request
 from loopcast.loop.ingest import take_inbox
+from loopcast.loop.profile import PROFILES, profile_version
 from loopcast.loop.project import Project, find_project
 from loopcast.orchestration.settings import read_settings
-from made_use_case import NOW, PANEL_YAML, make_home
+from made_use_case import NOW, PANEL_YAML, YAML, make_home, make_project, send
 
 FIRST = "region,shop,day,sales\nn,Xanadu,2024-01-01,1\nn,Xanadu,2024-01-02,2\ns,b,2024-01-01,3\n"
 SECOND = "region,shop,day,sales\ns,b,2024-01-02,4\n"
@@ -93,3 +98,25 @@ def test_uploads_that_are_old_enough_go_with_their_copies(project: Project) -> N
     assert read("verify", "shops")["damages"] == []
     with pytest.raises(CallerError, match="365D"):
         CliRunner().invoke(cli, ["retain", "shops", "--uploads-older-than", "soon"], catch_exceptions=False)
+
+
+def test_a_series_is_erased_from_its_profiles_too(project: Project, tmp_path: Path) -> None:
+    profile_version(project, "v00000002", now=NOW)
+    assert project.store.outputs.read(PROFILES, "v00000002")["series"].eq("n / Xanadu").any()
+    read("erase", "shops", "--series", "region=n,shop=Xanadu", "--reason", "article 17", "--yes")
+    assert set(project.store.outputs.read(PROFILES, "v00000002")["series"]) >= {"s / b"}
+    assert "Xanadu" not in texts_below(tmp_path)
+    assert run("verify", "shops").exit_code == 0
+
+
+def test_days_are_those_of_the_use_case_and_the_last_one_is_whole(tmp_path: Path) -> None:
+    yaml = YAML.format(name="counts").replace("frequency: h", "frequency: h\n  time_zone: Europe/Copenhagen")
+    zoned = make_project(tmp_path, yaml=yaml)
+    hours = pd.date_range("2024-06-10", "2024-06-13", freq="h", inclusive="left")
+    sent = send(zoned, pd.DataFrame({"at": hours, "count": 1.0}))
+    zoned.store.versions.settle(sent, now=NOW)
+    first, last = Moment().convert("2024-06-11", None, None), Moment(is_end=True).convert("2024-06-11", None, None)
+    request = make_request(zoned, series=None, start=first, end=last, actor="ana", reason="asked for")
+    erase_rows(zoned, request, salt="s", now=NOW)
+    left = to_clock(zoned.store.versions.read(sent), ["at"], zone="Europe/Copenhagen")["at"]
+    assert left.dt.day.value_counts().to_dict() == {10: 24, 12: 24}

@@ -46,7 +46,7 @@ def test_local_times_have_their_offset_and_come_back_as_the_same_moments(tmp_pat
     times = [line.split(b",")[0] for line in local.splitlines()]
     assert times[3:5] == [b"2024-10-27T02:00:00+0200", b"2024-10-27T02:00:00+0100"]
     assert settle(make_project(tmp_path / "b", yaml=yaml), local) == digest
-    assert export(project).splitlines()[1].startswith(b"2024-10-26T22:00:00,")
+    assert export(project).splitlines()[1].startswith(b"2024-10-26T22:00:00+0000,")
     frame = pd.read_parquet(io.BytesIO(export(project, kind="parquet", is_local=True)))
     assert str(frame["at"].dtype) == "datetime64[us, Europe/Copenhagen]"
     assert frame["at"].tolist() == hours.tolist()

@@ -207,3 +207,10 @@ def test_a_refused_update_delivers_nothing(daemon: Daemon) -> None:
     start(daemon)
     assert not daemon.run_turn(b"at,count\n2024-02-12 00:00,many\n", has_zoo=True)
     assert daemon.tick_all() == {}
+
+
+def test_a_build_opened_before_anybody_looked_is_asked_for_once(daemon: Daemon) -> None:
+    daemon.instance.add_dynamic_partitions("counts_builds", ["b0001"])
+    daemon.cursor = None
+    assert daemon.tick()["experiment"] == {"b0001"}
+    assert "experiment" not in daemon.tick()

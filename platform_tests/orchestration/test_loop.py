@@ -66,10 +66,10 @@ def counts(tmp_path_factory: pytest.TempPathFactory, instance: dg.DagsterInstanc
     """First version, build and zoo, a scored day, a refused update, another day."""
     played = Played(make_project(tmp_path_factory.mktemp("counts")), instance)
     played.play(make_counts("2024-01-01", 56))
-    assert played.runner.follow() == ["b0001", "z0001", "v00000001"]
+    assert list(played.runner.follow()) == ["b0001", "z0001", "v00000001"]
     for content in (make_counts("2024-02-26", 1), BAD, make_counts("2024-02-27", 1)):
         played.play(content)
-        assert played.runner.follow() == []
+        assert played.runner.follow() == {}
     return played
 
 
@@ -215,7 +215,7 @@ def test_a_runner_works_in_the_store_of_its_project_whatever_the_environment_say
 def test_a_panel_goes_through_the_same_loop(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     shops = Played(make_project(tmp_path, yaml=PANEL_YAML, name="shops"), instance)
     shops.play(make_sales("2024-01-01", 120))
-    assert shops.runner.follow() == ["b0001", "z0001", "v00000001"]
+    assert list(shops.runner.follow()) == ["b0001", "z0001", "v00000001"]
     sales = make_sales("2024-04-30", 2)
     version = shops.play(sales[(sales["shop"] != "b") | (sales["day"] != "2024-05-01")])
     assert shops.outcomes[version].success

@@ -5,6 +5,7 @@ import click
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record
 from loopcast.cli.read import open_use_case
+from loopcast.loop.clock import to_clock
 
 
 @click.command(epilog="Example: loopcast diff interstate_traffic v00000016 v00000017")
@@ -15,9 +16,10 @@ from loopcast.cli.read import open_use_case
 @json_option
 def diff(use_case: str, old: str, new: str, rows: int, as_json: bool) -> None:
     """Tell which rows and cells are different in two versions: rows added, corrected, removed; values before, after."""
-    found = open_use_case(use_case).store.versions.diff(old, new)
+    store = open_use_case(use_case).store
+    found = store.versions.diff(old, new)
     counts = {"added": found.added, "corrected": found.corrected, "removed": found.removed, "cells": len(found.cells)}
-    shown = found.cells.head(rows)
+    shown = to_clock(found.cells.head(rows), [store.spec.timestamp], zone=store.spec.time_zone)
     if as_json:
         print_record({"old": old, "new": new, **counts, "differences": shown.to_dict("records")}, as_json=True)
         return

@@ -7,7 +7,7 @@ from secrets import token_hex
 import click
 import pandas as pd
 
-from loopcast.cli.options import json_option, use_case_argument
+from loopcast.cli.options import Moment, json_option, use_case_argument
 from loopcast.cli.output import print_record
 from loopcast.cli.read import open_use_case, to_series
 from loopcast.errors import CallerError
@@ -17,9 +17,9 @@ from loopcast.loop.forget import erase_rows, list_taken, make_request, plan, ret
 @click.command(epilog="Example: loopcast erase heat_demand --series meter=4711 --reason 'article 17, ticket 12'")
 @use_case_argument
 @click.option("--series", multiple=True, help="Only this series (repeat for more); several keys: key=value,key=value.")
-@click.option("--key", "at", type=click.DateTime(), default=None, help="Only this timestamp.")
-@click.option("--from", "start", type=click.DateTime(), default=None, help="First timestamp.")
-@click.option("--to", "end", type=click.DateTime(), default=None, help="Last timestamp.")
+@click.option("--key", "at", type=Moment(), default=None, help="Only this timestamp, on the use case's own clock.")
+@click.option("--from", "start", type=Moment(), default=None, help="First timestamp.")
+@click.option("--to", "end", type=Moment(is_end=True), default=None, help="Last timestamp; a date: that whole day.")
 @click.option("--reason", required=True, help="Why; kept for ever, so it must not name what is erased.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option

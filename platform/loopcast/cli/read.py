@@ -5,10 +5,11 @@ from datetime import datetime
 
 import click
 
-from loopcast.cli.options import json_option, use_case_argument, version_option
+from loopcast.cli.options import Moment, json_option, use_case_argument, version_option
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.accuracy import read_accuracy
+from loopcast.loop.clock import to_clock, to_stored
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import explain_version, list_history, newest_version
 from loopcast.loop.project import Project, find_project
@@ -16,6 +17,8 @@ from loopcast.loop.unscored import list_unscored
 from loopcast.orchestration.settings import read_settings
 
 UNSCORED_SHOWN = 20
+
+TIMES = ("timestamp", "origin")
 
 
 def open_use_case(name: str) -> Project:
@@ -39,8 +42,8 @@ def versions(use_case: str, last: int | None, as_json: bool) -> None:
 @version_option
 @click.option("--columns", default=None, help="Comma-separated variables; default: all.")
 @click.option("--series", multiple=True, help="Only this series (repeat for more); several keys: key=value,key=value.")
-@click.option("--start", type=click.DateTime(), default=None, help="First timestamp.")
-@click.option("--end", type=click.DateTime(), default=None, help="Last timestamp.")
+@click.option("--start", type=Moment(), default=None, help="First timestamp, on the use case's own clock.")
+@click.option("--end", type=Moment(is_end=True), default=None, help="Last timestamp; a date: that whole day.")
 @click.option(
     "--rows", type=click.IntRange(min=1), default=20, show_default=True, help="At most so many rows, the last ones."
 )
@@ -58,17 +61,17 @@ def show(
 ) -> None:
     """Show a version: its record, and the data as they were then."""
     project = open_use_case(use_case)
-    record = project.store.versions.record(version or newest_version(project))
+    spec, record = project.store.spec, project.store.versions.record(version or newest_version(project))
     frame = project.store.versions.read(
         record.version,
         columns=[name.strip() for name in columns.split(",")] if columns else None,
         series=to_series(project, series),
-        start=start,
-        end=end,
+        start=None if start is None else to_stored(start, spec),
+        end=None if end is None else to_stored(end, spec),
     )
     if not as_json:
         print_record({**record.to_dict(), "refused_because": explain_version(project, record.version)}, as_json=False)
-    print_frame(frame.tail(rows), as_json=as_json)
+    print_frame(to_clock(frame.tail(rows), [spec.timestamp], zone=spec.time_zone), as_json=as_json)
 
 
 def to_series(project: Project, texts: tuple[str, ...]) -> list[dict[str, str]] | None:
@@ -99,7 +102,8 @@ def forecast(use_case: str, version: str | None, as_json: bool) -> None:
             "materialize it in the UI, or send an update with `loopcast update`"
         )
     title = f"{use_case} after {manifest.partition}, zoo {manifest.pins['zoo']}, digest {manifest.digest[:12]}"
-    print_frame(outputs.read(FORECASTS, manifest.partition), as_json=as_json, title=title)
+    table = to_clock(outputs.read(FORECASTS, manifest.partition), TIMES, zone=project.store.spec.time_zone)
+    print_frame(table, as_json=as_json, title=title)
 
 
 @click.command(epilog="Example: loopcast accuracy interstate_traffic --from v00000002 --to v00000057")

@@ -1,6 +1,7 @@
 """Commands that bring something in: update."""
 
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from getpass import getuser
 from pathlib import Path
@@ -14,7 +15,7 @@ from loopcast.cli.read import open_use_case
 from loopcast.loop.history import describe_version, explain_version
 from loopcast.loop.project import Project
 from loopcast.orchestration.instance import find_home, is_daemon_running, open_instance
-from loopcast.orchestration.runs import Runner
+from loopcast.orchestration.runs import Runner, RunOutcome
 from loopcast.store.version_records import Upload
 
 
@@ -46,12 +47,18 @@ def send_upload(project: Project, upload: Upload, *, as_json: bool) -> NoReturn:
 
 def take_turns(runner: Runner) -> set[str]:
     """Run every unfinished version and what follows from it; return the versions that failed, each told in words."""
-    failed = {turn.version: outcome for turn, outcome in runner.turn_all() if not outcome.success}
-    for version, outcome in failed.items():
-        click.echo(f"loopcast: {version}: {outcome.explanation}", err=True)
+    failed = _tell_failures({turn.version: outcome for turn, outcome in runner.turn_all()})
     if not is_daemon_running(runner.instance):  # a daemon's conditions look after what follows
-        runner.follow()
+        failed |= _tell_failures(runner.follow())
         deliver(runner)
+    return failed
+
+
+def _tell_failures(outcomes: Mapping[str, RunOutcome]) -> set[str]:
+    """Print why runs failed, and return what they were for."""
+    failed = {key: outcome for key, outcome in outcomes.items() if not outcome.success}
+    for key, outcome in failed.items():
+        click.echo(f"loopcast: {key}: {outcome.explanation}", err=True)
     return set(failed)
 
 

@@ -136,14 +136,17 @@ def repair_file(
         rows = None if table is None else len(table.rows)
         return RepairedFile(output, content, rows, (), _judge(content, output, spec, now))
     if table is None:
-        raise CallerError(f"{findings.violations[0]}. It cannot be repaired here: export it as it is, and edit it")
+        raise CallerError(
+            f"{findings.violations[0]}. It cannot be repaired here: write it as it came (repair without any change), "
+            "and edit it"
+        )
     if _ending(output) not in FIRST_ROW:
         raise CallerError(f"found the name {output!r} for the repaired file; expected one in .csv or .parquet")
     unread = _find_unread_rows(table, findings)
     if unread and not changes.drop_rows:
         raise CallerError(
             f"the rows {_tell_rows(unread)} cannot be split into cells and would be lost: leave them out on purpose, "
-            "or export the file as it is and edit it"
+            "or write the file as it came (repair without any change) and edit it"
         )
     table = _rewrite_numbers(_correct_cells(_change_columns(table, changes), changes.corrections), spec)
     kept, dropped = _drop_rows(table, output, spec, now) if changes.drop_rows else (table, [])

@@ -3,12 +3,23 @@
 Everything else in the domain takes a `TableSpec`; only `loopcast.use_case` makes one from YAML.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 OPERATION = "_operation"
 UPSERT = "upsert"
 REMOVE = "remove"
+
+
+def label_series(values: Iterable[object]) -> str:
+    """Return how a series is called where it has no columns of its own: its keys, joined by ` / `.
+
+    Examples:
+        >>> label_series(["north", 7])
+        'north / 7'
+    """
+    return " / ".join(map(str, values))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from loopcast.dataops.files.spreadsheet import to_safe_csv
 from loopcast.errors import CallerError, NotFoundError
+from loopcast.loop.clock import to_clock
 from loopcast.loop.history import newest_version
 from loopcast.loop.project import Project
 from loopcast.loop.tables import (
@@ -68,9 +69,11 @@ def iter_table(
     if is_local and zone is None:
         raise CallerError(f"{project.name} has no time zone: its times are wall-clock times already")
     names = [name for name in layout.dtypes if name in ({spec.timestamp} if table == DATASET else LOCAL)]
-    yield _localise(layout.conform(pd.DataFrame()), names, zone if is_local else None)
+    # With the offset said, so that what is written means the same wherever it is read.
+    shown = zone if is_local or zone is None else "UTC"
+    yield to_clock(layout.conform(pd.DataFrame()), names, zone=shown)
     for frame in _iter_rows(project, table, version):
-        yield _localise(layout.conform(frame), names, zone if is_local else None)
+        yield to_clock(layout.conform(frame), names, zone=shown)
 
 
 def write_frames(frames: Iterator[pd.DataFrame], sink: BinaryIO, *, kind: FileKind) -> int:
@@ -113,13 +116,6 @@ def _choose_partitions(project: Project, table: OutputTable, version: str | None
     if version not in written:
         raise NotFoundError(f"{table.name} has nothing of {version}; it has {written[-5:]}")
     return [version]
-
-
-def _localise(frame: pd.DataFrame, names: list[str], zone: str | None) -> pd.DataFrame:
-    """Return the frame with some of its UTC times on a zone's clock; without a zone as it is."""
-    if zone is None:
-        return frame
-    return frame.assign(**{name: frame[name].dt.tz_localize("UTC").dt.tz_convert(zone) for name in names})
 
 
 def _write_parquet(frames: Iterator[pd.DataFrame], sink: BinaryIO) -> int:

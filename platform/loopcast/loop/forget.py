@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from loopcast.errors import CallerError
+from loopcast.loop.clock import to_stored
 from loopcast.loop.ingest import TAKEN
 from loopcast.loop.project import Project
 from loopcast.store.erasure import ErasurePlan, ErasureRequest
@@ -29,7 +30,7 @@ def make_request(
     Args:
         project: the use case.
         series: a value for each series key, per series; None: all series.
-        start: first timestamp, as stored.
+        start: first timestamp; naive ones are on the use case's own clock.
         end: last timestamp, itself included.
         actor: who erases.
         reason: why; it is kept for ever.
@@ -46,7 +47,8 @@ def make_request(
         if any(re.search(rf"(?<!\w){re.escape(value)}(?!\w)", reason) for value in one.values()):
             raise CallerError("the reason names what is erased, and it is kept for ever; give another reason")
     keys = tuple(tuple(one[name] for name in names) for one in series or ())
-    return ErasureRequest(keys, start, end, actor, reason)
+    first, last = (None if moment is None else to_stored(moment, project.store.spec) for moment in (start, end))
+    return ErasureRequest(keys, first, last, actor, reason)
 
 
 def plan(project: Project, request: ErasureRequest, *, salt: str, now: datetime) -> ErasurePlan:

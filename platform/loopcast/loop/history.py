@@ -4,7 +4,9 @@ Everything is read from the store; nothing is computed but the joining.
 """
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
@@ -77,13 +79,20 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
         "added": record.added,
         "corrected": record.corrected,
         "removed": record.removed,
-        "until": f"{record.last_timestamp:%Y-%m-%d %H:%M}" if record.last_timestamp else None,
+        "until": _tell_time(record.last_timestamp, project.store.spec.time_zone),
         "zoo": forecast.pins["zoo"] if forecast else None,
         "action": known.get(version),
         "forecast_error": summary.get("mae"),
         "naive_error": min(naives) if naives else None,
         "forecast_digest": forecast.digest[:12] if forecast else None,
     }
+
+
+def _tell_time(moment: datetime | None, zone: str | None) -> str | None:
+    """Return a stored time on the use case's own clock."""
+    if moment is None:
+        return None
+    return f"{moment if zone is None else moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
 def _latest_actions(project: Project) -> dict[str, str]:
@@ -98,6 +107,8 @@ def _opened(row: Mapping[Any, Any]) -> str:
 
 
 def explain_version(project: Project, version: str) -> str | None:
-    """Return why a version was refused, None where it was not."""
+    """Return why a version was refused, None where it was not, or is not settled."""
+    if version in project.store.versions.unsettled():
+        return None
     record = project.store.versions.record(version)
     return project.store.versions.refusal(version).summary() if record.status == "refused" else None

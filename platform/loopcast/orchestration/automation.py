@@ -37,8 +37,12 @@ def profile_condition(names: Names) -> Condition:
 
 
 def new_key_condition() -> Condition:
-    """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate."""
-    appeared = WHEN.missing().newly_true().since_last_handled()
+    """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate.
+
+    Not `since_last_handled()`: it forgets keys that were there before a use case is looked at for the first time.
+    """
+    handled = WHEN.newly_requested() | WHEN.newly_updated()
+    appeared = WHEN.missing().newly_true().since(handled)
     return (appeared & ~WHEN.in_progress()).with_label("its key was added")
 
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from loopcast.errors import CallerError
 
 PROCESS_TAG = "loopcast/process"
+HEARTBEAT_TOLERANCE_SECONDS = 30  # beside the 30 from beat to beat; Dagster waits half an hour
 IN_PROGRESS = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
@@ -56,7 +57,7 @@ def add_keys(instance: dg.DagsterInstance, space: dg.DynamicPartitionsDefinition
 
 def is_daemon_running(instance: dg.DagsterInstance) -> bool:
     """Return whether a daemon looks after the instance: its sensors find new versions then."""
-    return bool(all_daemons_live(instance))
+    return bool(all_daemons_live(instance, heartbeat_tolerance_seconds=HEARTBEAT_TOLERANCE_SECONDS))
 
 
 def fail_orphaned_runs(instance: dg.DagsterInstance) -> list[str]:

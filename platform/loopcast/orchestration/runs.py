@@ -70,17 +70,14 @@ class Runner:
             self.materialize("reflection")
         return outcome
 
-    def follow(self) -> list[str]:
-        """Run the builds that reflection opened, release their zoos, forecast what waits; return what was run."""
-        done = []
+    def follow(self) -> dict[str, RunOutcome]:
+        """Run the builds that reflection opened, release their zoos, forecast what waits; return how each ended."""
+        done = {}
         for build in self._missing("experiment", [request.build for request in list_builds(self.project)]):
-            self.materialize("experiment", key=build)
-            done.append(build)
+            done[build] = self.materialize("experiment", key=build)
         for zoo in self._missing("model_zoo", [request.zoo for request in list_zoos(self.project)]):
-            self.materialize("model_zoo", key=zoo)
-            done.append(zoo)
-        done.extend(turn.version for turn, _ in self.turn_all()) if done else None
-        return done
+            done[zoo] = self.materialize("model_zoo", key=zoo)
+        return done | {turn.version: outcome for turn, outcome in (self.turn_all() if done else ())}
 
     def deliver(self, *, fresh: bool = False) -> RunOutcome:
         """Bring the warehouse up to date, or make the use case's schema in it anew."""

@@ -18,6 +18,7 @@ import pandas as pd
 
 from loopcast.dataops.digest import frame_digest
 from loopcast.dataops.files.formats import read_columns
+from loopcast.dataops.table import label_series
 from loopcast.dataops.updates import Update
 from loopcast.dataops.violations import Refusal, Violation
 from loopcast.store.erased_texts import scrub
@@ -29,6 +30,7 @@ from loopcast.store.transition import Transition
 from loopcast.store.version_log import ref_of
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 
+SERIES_LABEL = "series"  # where a table sums up series, see `loopcast.dataops.table.label_series`
 OWN_FOLDERS = frozenset(
     {"uploads", "claims", "idempotency", "patches", "versions", "quarantine", "checkpoints", "erasures"}
 )
@@ -63,7 +65,12 @@ class ErasureRequest:
         return sha256(salt.encode() + to_canonical_json({"series": [list(key) for key in self.series], "time": bounds}))
 
     def find(self, frame: pd.DataFrame, *, series_keys: tuple[str, ...], timestamp: str) -> npt.NDArray[np.bool_]:
-        """Return which rows of a table must go; none where it lacks the columns that would tell."""
+        """Return which rows of a table must go; none where it lacks the columns that would tell.
+
+        What sums up a series goes as a whole, whatever the time.
+        """
+        if self.series and SERIES_LABEL in frame.columns and SERIES_LABEL not in series_keys:
+            return frame[SERIES_LABEL].isin([label_series(key) for key in self.series]).to_numpy(dtype=bool)
         needed = [*(series_keys if self.series else ()), *(() if self.is_whole else (timestamp,))]
         if not set(needed) <= set(frame.columns):
             return np.zeros(len(frame), dtype=bool)

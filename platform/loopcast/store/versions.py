@@ -332,7 +332,10 @@ class VersionStore:
 
     def _settled_number(self, version: str) -> int:
         """Return a version's number; raises NotFoundError where it is not settled."""
-        number = version_number(version)
+        number, last = version_number(version), self._log.count_records()
+        if number > last:
+            newest = f"the newest is {version_key(last)}" if last else "there is none"
+            raise NotFoundError(f"found no settled version {version}; {newest}")
         self.parts.refresh().log.record_at(number)
         return number
 

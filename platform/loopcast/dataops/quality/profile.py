@@ -13,7 +13,7 @@ import pandas as pd
 
 from loopcast.dataops.frequency import regular_grid
 from loopcast.dataops.quality.signals import count_equal
-from loopcast.dataops.table import TableSpec
+from loopcast.dataops.table import TableSpec, label_series
 
 Floats = npt.NDArray[np.float64]
 
@@ -186,7 +186,7 @@ def _number_series(frame: pd.DataFrame, spec: TableSpec) -> tuple[npt.NDArray[np
         return np.zeros(len(frame), dtype=np.int64), ("",)
     numbers = np.asarray(frame.groupby(list(spec.series_keys), sort=True).ngroup(), dtype=np.int64)
     firsts = frame[list(spec.series_keys)].iloc[np.unique(numbers, return_index=True)[1]]
-    return numbers, tuple(" / ".join(map(str, row)) for row in firsts.itertuples(index=False, name=None))
+    return numbers, tuple(label_series(row) for row in firsts.itertuples(index=False, name=None))
 
 
 def _to_numbers(column: pd.Series, *, kind: str) -> Floats:
