@@ -101,5 +101,6 @@ def _query(folder: str, columns: str, group: str, *, series: Any, start: Any, en
     where = " AND ".join([f"{name} ?" for name, value in bounds if value is not None] or ["true"])
     files = DeltaTable(folder).file_uris()
     with duckdb.connect() as engine:
+        engine.execute("SET enable_progress_bar = false")
         statement = f"SELECT {columns} FROM read_parquet(?) WHERE {where} {group} ORDER BY {KEYS}"  # noqa: S608
         return engine.execute(statement, [files, *(value for _, value in bounds if value is not None)]).df()
