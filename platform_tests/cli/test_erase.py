@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from loopcast.cli.main import cli
 from loopcast.cli.options import Moment
-from loopcast.errors import CallerError
+from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.clock import to_clock
 from loopcast.loop.forget import erase_rows, make_request
 from loopcast.loop.ingest import take_inbox
@@ -120,3 +120,21 @@ def test_days_are_those_of_the_use_case_and_the_last_one_is_whole(tmp_path: Path
     erase_rows(zoned, request, salt="s", now=NOW)
     left = to_clock(zoned.store.versions.read(sent), ["at"], zone="Europe/Copenhagen")["at"]
     assert left.dt.day.value_counts().to_dict() == {10: 24, 12: 24}
+
+
+def test_times_are_shown_and_asked_for_on_the_use_case_s_own_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yaml = YAML.format(name="counts").replace("frequency: h", "frequency: h\n  time_zone: Europe/Copenhagen")
+    zoned = make_project(tmp_path, yaml=yaml)
+    hours = pd.date_range("2024-06-10", periods=72, freq="h")
+    zoned.store.versions.settle(send(zoned, pd.DataFrame({"at": hours, "count": 1.0})), now=NOW)
+    monkeypatch.setenv("LOOPCAST_HOME", str(tmp_path))
+    shown = read("show", "counts", "--start", "2024-06-11", "--end", "2024-06-11", "--rows", "99")
+    assert [row["at"] for row in (shown[0], shown[-1])] == ["2024-06-11 00:00:00+02:00", "2024-06-11 23:00:00+02:00"]
+    assert read("versions", "counts")[0]["until"] == "2024-06-12 23:00"
+
+
+def test_a_version_that_is_not_there_is_told_with_the_newest_one(project: Project) -> None:
+    with pytest.raises(NotFoundError, match="no settled version v00000009; the newest is v00000002"):
+        project.store.versions.record("v00000009")

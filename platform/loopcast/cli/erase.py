@@ -51,8 +51,8 @@ def erase(
     print_record({**told, "erased": bool(done), "erasures": [one.tombstone.number for one in done]}, as_json=as_json)
     if done:
         click.echo(
-            "Copies outside the lake and the inbox are yours: rebuild the warehouse; Dagster's history and exports may "
-            "show rows, too.",
+            "Copies outside the lake and the inbox are yours: Dagster's history and exports may show rows. The "
+            f"warehouse forgets them with its next delivery, or now: loopcast warehouse rebuild {use_case}",
             err=True,
         )
 
