@@ -10,8 +10,8 @@ from loopcast.zoo.spec import ZooSpec
 
 HOURLY = TableSpec("when", "h", "load", (Variable("load"), Variable("temp"), Variable("wind", known_ahead=True)))
 PANEL = TableSpec("when", "D", "sales", (Variable("sales"),), series_keys=("shop", "item"))
-DAY = ZooSpec(horizon=Horizon.parse("1D"), holidays="US", n_windows=6, refit=3)
-WEEK = ZooSpec(horizon=Horizon.parse(7), n_windows=8, refit=4)
+DAY = ZooSpec(horizon=Horizon.parse("1D"), holidays="US", n_windows=6)
+WEEK = ZooSpec(horizon=Horizon.parse(7), n_windows=8)
 
 
 def hourly_frame(days: int = 60, *, seed: int = 0, start: str = "2026-01-05") -> pd.DataFrame:

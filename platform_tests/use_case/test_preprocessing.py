@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from loopcast.dataops.preprocessing import Imputation
 from loopcast.use_case.model import UseCase
-from made_use_case import PANEL_YAML, YAML
+from made_use_case import PANEL_YAML
 
 WHOLE = """
 imputation: {method: linear, max_gap: 3, variables: {open_hours: {method: locf, max_gap: 9}}}
@@ -33,11 +33,9 @@ def test_all_of_it_becomes_what_the_zoo_is_asked_for():
     }
 
 
-def test_without_any_short_gaps_are_filled_and_default_members_follow_the_time_scale():
+def test_without_any_short_gaps_are_filled_and_the_data_choose_the_members():
     assert load("{}").zoo.preprocessing.imputation == Imputation("linear", max_gap=6)
-    hourly, daily = (load(text, YAML.format(name="counts")) for text in ("{}", "{time_scale: {frequency: D}}"))
-    assert [member.parameters.get("period") for member in hourly.zoo.members[:2]] == [24, 168]
-    assert [member.parameters.get("period") for member in daily.zoo.members[:1]] == [7]
+    assert load("{}").zoo.members == ()
 
 
 @pytest.mark.parametrize(

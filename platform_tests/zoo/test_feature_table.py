@@ -57,7 +57,7 @@ def test_a_thousand_random_cutoffs_see_nothing_that_came_later(method):
 def test_the_table_is_what_the_linear_member_sees():
     panel = hourly_panel(70)
     ends = panel.last - 24
-    fitted = Linear({}).fit(panel.cut(ends), Situation(24, 23 * 60, 24, "US"), ends)
+    fitted = Linear({}).fit(panel.cut(ends), Situation(24, 23 * 60, 24, "US", (24, 168)), ends)
     table = make_feature_table(panel, [int(ends[0])], DAY)
     assert table["samples_ahead"].tolist() == list(range(1, 25))
     assert table["origin"].unique().tolist() == [panel.local[ends[0]]]

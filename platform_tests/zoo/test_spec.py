@@ -13,7 +13,7 @@ from loopcast.zoo.features import build_design, make_recipe
 from loopcast.zoo.holiday import holiday_of_days
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import panel_from_frame
-from loopcast.zoo.spec import MemberSpec, ZooSpec, bin_width, default_members
+from loopcast.zoo.spec import MemberSpec, ZooSpec, bin_width
 from zoo_panels import HOURLY, hourly_frame
 
 
@@ -30,9 +30,7 @@ def test_a_specification_reads_back_what_it_wrote():
     assert ZooSpec.from_document(document).to_document() == document
 
 
-def test_the_default_members_follow_the_frequency():
-    periods = [m.parameters["period"] for m in default_members("15min") if m.name == "seasonal_naive"]
-    assert periods == [96, 672]
+def test_bins_are_a_day_wide_or_a_season():
     assert (bin_width("h"), bin_width("D"), bin_width("MS")) == (24, 7, 12)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from loopcast.zoo.intervals import learn_intervals, rank_quantiles
-from loopcast.zoo.weights import combine, learn_weights
+from loopcast.zoo.rolling import combine_online
+from loopcast.zoo.weights import combine, start_weights
 
 
 def planted(noises, windows=20, steps=24, seed=0):
@@ -13,25 +14,36 @@ def planted(noises, windows=20, steps=24, seed=0):
     return forecasts, targets
 
 
+def learn(forecasts, targets):
+    state = start_weights(len(forecasts), np.ones(forecasts.shape[3]))
+    for window in range(forecasts.shape[1]):
+        state = state.learn(forecasts[:, window], targets[:, window])
+    return state.weights
+
+
 def test_weights_are_a_simplex_and_prefer_the_better_member():
     forecasts, targets = planted([1.0, 3.0, 10.0])
-    weights, past = learn_weights(forecasts, targets, delay=1)
-    assert np.allclose(weights.sum(axis=1), 1.0)
-    assert np.allclose(past.sum(axis=2), 1.0)
-    assert weights[0, 0] > weights[0, 1] > weights[0, 2]
-    error = np.abs(combine(forecasts, weights[:, None, None]) - targets).mean()
+    weights = learn(forecasts, targets)
+    assert np.allclose(weights.sum(axis=2), 1.0)
+    assert (np.diff(weights[0], axis=1) < 0).all()
+    error = np.abs(combine(forecasts, weights[:, None]) - targets).mean()
     assert error < np.abs(forecasts[..., 0] - targets).mean() * 1.01
 
 
-def test_a_windows_weights_do_not_know_its_own_targets_nor_later_ones():
+def test_before_any_window_the_prior_decides():
+    state = start_weights(2, np.array([3.0, 1.0]))
+    assert state.weights.tolist() == [[[0.75, 0.25]]] * 2
+
+
+def test_a_windows_combination_does_not_know_its_own_targets_nor_later_ones():
     forecasts, targets = planted([1.0, 2.0])
     changed = targets.copy()
     changed[:, 10:] = 1e6
-    _, past = learn_weights(forecasts, targets, delay=2)
-    _, other = learn_weights(forecasts, changed, delay=2)
-    assert np.array_equal(past[:, :12], other[:, :12])
-    assert not np.array_equal(past[:, 12:], other[:, 12:])
-    assert np.allclose(past[:, :2], 0.5)
+    base, _ = combine_online(forecasts, targets, np.ones(2), delay=2)
+    other, _ = combine_online(forecasts, changed, np.ones(2), delay=2)
+    assert np.array_equal(base[:, :12], other[:, :12])
+    assert not np.array_equal(base[:, 12:], other[:, 12:])
+    assert np.allclose(base[:, :2], forecasts[:, :2].mean(axis=3))
 
 
 def test_silent_members_leave_their_share_to_the_others():
@@ -43,14 +55,13 @@ def test_silent_members_leave_their_share_to_the_others():
 
 def test_a_perfect_member_takes_all():
     forecasts, targets = planted([0.0, 1.0])
-    weights, _ = learn_weights(forecasts, targets, delay=1)
-    assert weights[0, 0] > 0.99
+    weights = learn(forecasts, targets)
+    assert (weights[0, :, 0] > 0.99).all()
 
 
 def test_scaling_a_series_does_not_change_its_weights():
     forecasts, targets = planted([1.0, 2.0])
-    one, _ = learn_weights(forecasts, targets, delay=1)
-    two, _ = learn_weights(1000 * forecasts, 1000 * targets, delay=1)
+    one, two = learn(forecasts, targets), learn(1000 * forecasts, 1000 * targets)
     assert np.allclose(one, two)
 
 

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import seasonal_periods
 from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.build import combine_past
 from loopcast.zoo.measures import seasonal_naive_scale
 from loopcast.zoo.panel import Panel, stored_timestamps
 from loopcast.zoo.rolling import Failure, Rolling, roll
@@ -56,7 +54,7 @@ def backtest(panel: Panel, spec: ZooSpec) -> Backtest:
     """
     rolling = roll(panel, spec)
     cells = pd.concat([backtest_cells(part, spec) for part in rolling], ignore_index=True)
-    period = seasonal_periods(panel.spec.frequency)[0]
+    period = rolling[0].situation.periods[0]
     scale = np.full(len(panel.keys), np.nan)
     for part in rolling:
         first = part.origins[:, :1] if part.origins.shape[1] else part.panel.last[:, None]
@@ -76,7 +74,7 @@ def backtest_cells(rolling: Rolling, spec: ZooSpec) -> pd.DataFrame:
     stored = stored_timestamps(panel.local, panel.spec).to_numpy()
     usable = np.isfinite(rolling.targets) & inside & ~np.isnat(stored[position])
     usable &= ~np.isnat(stored[np.clip(rolling.origins, 0, None)])[:, :, None]
-    every = np.concatenate([rolling.forecasts, combine_past(rolling)[..., None]], axis=3)
+    every = np.concatenate([rolling.forecasts, rolling.combined[..., None]], axis=3)
     names = (*rolling.members, COMBINATION)
     parts = []
     for index, name in enumerate(names):

@@ -10,7 +10,6 @@ import pandas as pd
 
 from loopcast.experimentation.backtest import COMBINATION, Backtest, member_names
 from loopcast.zoo.measures import mean_absolute_error, mean_error, root_mean_squared_error
-from loopcast.zoo.weights import learn_weights
 
 NAIVE = "seasonal_naive"
 
@@ -87,7 +86,7 @@ def mean_weights(backtest: Backtest) -> dict[str, float]:
     total: dict[str, float] = {}
     n_series = sum(len(part.series) for part in backtest.rolling)
     for part in backtest.rolling:
-        weights, _ = learn_weights(part.forecasts, part.targets, delay=1)
+        weights = part.weights.weights.mean(axis=1)
         for name, share in zip(part.members, weights.sum(axis=0), strict=True):
             total[name] = total.get(name, 0.0) + 100.0 * float(share) / n_series
     return total

@@ -5,13 +5,14 @@ Reading YAML is in `loopcast.use_case.loader`; what Dagster makes of a use case 
 
 import re
 from datetime import date
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, available_timezones
 
 import pandas as pd
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from loopcast.dataops.frequency import Horizon
+from loopcast.dataops.frequency import Horizon, seasonal_periods
 from loopcast.dataops.table import OPERATION, TableSpec, Variable
 from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
@@ -21,7 +22,7 @@ from loopcast.use_case.preprocessing import PreprocessingChoice, check_preproces
 from loopcast.use_case.sources import InboxSource, Polled, Sources
 from loopcast.zoo.holiday import holiday_names
 from loopcast.zoo.members.registry import make_member
-from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
+from loopcast.zoo.spec import MemberSpec, ZooSpec
 
 NAIVE = "seasonal_naive"
 # Dagster's own rules: what breaks them would be refused later, without a line.
@@ -278,11 +279,11 @@ class UseCase(Frozen):
         """What the use case asks of its zoo."""
         chosen = tuple(choice.spec for choice in self.policies.members if choice.name != NAIVE or choice.parameters)
         preprocessing = self.policies.preprocessing.settings
-        defaults = default_members(preprocessing.job_spec(self.table).frequency)
-        naives = tuple(member for member in defaults if member.name == NAIVE)
+        periods = seasonal_periods(preprocessing.job_spec(self.table).frequency)
+        naives = tuple(MemberSpec(NAIVE, MappingProxyType({"period": period})) for period in periods)
         return ZooSpec(
             horizon=Horizon.parse(self.horizon),
-            members=(*naives, *chosen) if chosen else defaults,
+            members=(*naives, *chosen) if chosen else (),
             level=self.policies.level,
             holidays=self.policies.holidays,
             n_windows=self.policies.n_windows,

@@ -74,3 +74,18 @@ def as_floats(values: FloatArray) -> list[object]:
 def from_floats(values: object) -> FloatArray:
     """Return the array that `as_floats` wrote."""
     return np.asarray(values, dtype=np.float64)
+
+
+def as_times(values: TimeArray) -> list[object]:
+    """Return a flat list of ISO 8601 times for JSON, None for NaT.
+
+    Examples:
+        >>> as_times(np.array(["2026-01-05T10:00", "NaT"], dtype="datetime64[us]"))
+        ['2026-01-05T10:00:00.000000', None]
+    """
+    return [None if text == "NaT" else text for text in np.datetime_as_string(values.ravel(), unit="us").tolist()]
+
+
+def from_times(values: object) -> TimeArray:
+    """Return the times that `as_times` wrote, flat."""
+    return np.array(["NaT" if value is None else value for value in values], dtype="datetime64[us]")  # type: ignore[attr-defined]

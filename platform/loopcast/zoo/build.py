@@ -8,38 +8,38 @@ from collections.abc import Sequence
 import numpy as np
 
 from loopcast.dataops.frequency import seasonal_periods, steps_per_day
-from loopcast.zoo.arrays import FloatArray, IntArray, first_present, last_present
+from loopcast.zoo.arrays import FloatArray, first_present, last_present
+from loopcast.zoo.ask import ask
 from loopcast.zoo.features import look_back
 from loopcast.zoo.intervals import learn_intervals
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.rolling import Failure, Rolling, find_situations, fit_members, roll, training_panel
+from loopcast.zoo.rolling import Report, Rolling, roll, training_panel
 from loopcast.zoo.spec import ZooSpec, bin_width
-from loopcast.zoo.weights import combine, learn_weights
-from loopcast.zoo.zoo import Availability, BinPromise, Block, SeriesKey, Zoo
+from loopcast.zoo.zoo import Availability, BinPromise, Block, Pending, SeriesKey, Zoo
 
 
-def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None = None) -> Zoo:
+def build_zoo(
+    panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None = None, report: Report | None = None
+) -> Zoo:
     """Return the zoo of a panel: every situation at its end, each with all members that could be fitted.
 
     Args:
         panel: everything known.
         spec: what is asked for.
         rolling: `roll(panel, spec)` where it was made before (`Backtest.rolling`); else it is made here.
+        report: is told, in words, how far the work is.
 
     Raises:
         DataError: no target value at all.
         ModelError: every member failed.
     """
-    rolling = roll(panel, spec) if rolling is None else rolling
+    rolling = roll(panel, spec, report=report) if rolling is None else rolling
     learned = training_panel(panel, spec)
     blocks: list[Block] = []
-    failures: list[Failure] = []
     first_index = 0
-    for part, (_, _, ends) in zip(rolling, find_situations(learned, spec), strict=True):
-        block, failed = build_block(part, spec, ends, first_index=first_index)
-        blocks.append(block)
-        failures.extend(failed)
+    for part in rolling:
+        blocks.append(build_block(part, spec, first_index=first_index))
         first_index += part.situation.steps
     last = int(learned.last.max())
     depths = deepest_offsets(blocks)
@@ -48,7 +48,7 @@ def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None 
         spec=spec,
         target=panel.spec.target,
         frequency=panel.spec.frequency,
-        seasonal_periods=seasonal_periods(panel.spec.frequency),
+        seasonal_periods=rolling[0].situation.periods,
         series=series_keys(panel),
         blocks=tuple(blocks),
         promise=make_promise(rolling, spec, bin_width(panel.spec.frequency)),
@@ -58,7 +58,7 @@ def build_zoo(panel: Panel, spec: ZooSpec, *, rolling: Sequence[Rolling] | None 
         importances=share_importances(blocks),
         minimal_history=depths,
         availability=tuple(find_availability(learned, depth, blocks) for depth in depths),
-        failures=tuple(dict.fromkeys(failures)),
+        failures=tuple(dict.fromkeys(failure for part in rolling for failure in part.failures)),
     )
 
 
@@ -74,7 +74,7 @@ def recommended_periods(spec: ZooSpec, frequency: str) -> int:
         >>> recommended_periods(ZooSpec(Horizon(count=1, unit="D"), n_windows=28), "h")
         2880
     """
-    periods, stride = seasonal_periods(frequency), steps_per_day(frequency)
+    periods, stride = spec.periods or seasonal_periods(frequency), steps_per_day(frequency)
     horizon = spec.horizon.steps or {"D": 1, "W": 7, "M": 31}[spec.horizon.unit] * spec.horizon.count * stride
     return look_back(periods[0], periods[-1]) + spec.n_windows * stride + horizon
 
@@ -91,47 +91,26 @@ def series_keys(panel: Panel) -> tuple[SeriesKey, ...]:
     return tuple(zip(*columns, strict=True)) if columns else ((),)
 
 
-def build_block(
-    rolling: Rolling, spec: ZooSpec, ends: IntArray, *, first_index: int
-) -> tuple[Block, tuple[Failure, ...]]:
-    """Return one situation's models, and the members that failed on the way."""
-    members, failed = fit_members(rolling.panel, spec, rolling.situation, ends, rolling.members)
-    kept = [rolling.members.index(member.name) for member in members]
-    forecasts = rolling.forecasts[..., kept]
-    weights, _ = learn_weights(forecasts, rolling.targets, delay=known_delay(rolling))
-    errors = rolling.targets - combine_past(rolling)
-    block = Block(
+def build_block(rolling: Rolling, spec: ZooSpec, *, first_index: int) -> Block:
+    """Return one situation's models with what they learned, and the forecast that is pending."""
+    here, steps = rolling.ends[:, None], rolling.situation.steps
+    view = rolling.panel.cut(rolling.ends, ahead=steps)
+    made, stages = ask(rolling.fitted, rolling.weights, rolling.corrections, view, here)
+    until = view.times(rolling.ends)
+    return Block(
         situation=rolling.situation,
         series=rolling.series,
-        members=members,
-        weights=weights[:, None],
-        intervals=learn_intervals(errors, level=spec.level),
+        members=rolling.fitted,
+        learned=rolling.weights,
+        corrections=rolling.corrections,
+        intervals=learn_intervals(rolling.targets - rolling.combined, level=spec.level),
         bounds=find_bounds(rolling.panel.y),
+        until=until,
+        pending=Pending(until[:, None], made, stages),
+        choices=rolling.choices,
         n_windows=rolling.origins.shape[1],
         first_index=first_index,
     )
-    return block, (*rolling.failures, *failed)
-
-
-def known_delay(rolling: Rolling) -> int:
-    """Return after how many windows all targets of a window are known."""
-    if rolling.origins.shape[1] < 2:
-        return 1
-    between = int((rolling.origins[:, 1] - rolling.origins[:, 0]).max())
-    return max(1, -(-rolling.situation.steps // between))
-
-
-def combine_past(rolling: Rolling) -> FloatArray:
-    """Return the combination's backtest forecasts, each weighted by what was known at its origin; (S, W, H).
-
-    The first windows, whose weights nothing was known for, are NaN where they are less than half of all.
-    """
-    delay = known_delay(rolling)
-    _, past = learn_weights(rolling.forecasts, rolling.targets, delay=delay)
-    made = combine(rolling.forecasts, past[:, :, None])
-    if 2 * delay < made.shape[1]:
-        made[:, :delay] = np.nan
-    return made
 
 
 def find_bounds(y: FloatArray) -> FloatArray:
@@ -150,7 +129,7 @@ def make_promise(rolling: Sequence[Rolling], spec: ZooSpec, width: int) -> tuple
     """Return the combination's out-of-sample errors over all steps and per bin of samples ahead."""
     errors, inside, steps = [], [], []
     for part in rolling:
-        error = part.targets - combine_past(part)
+        error = part.targets - part.combined
         ends = learn_intervals(error, level=spec.level)
         lower, upper = ends.around(np.zeros_like(error))
         known = np.isfinite(error)
@@ -199,7 +178,9 @@ def share_importances(blocks: Sequence[Block]) -> dict[str, float]:
 def deepest_offsets(blocks: Sequence[Block]) -> tuple[Offset, ...]:
     """Return for each variable the oldest and newest step that any member looks at."""
     found: dict[str, Offset] = {}
-    for offset in (offset for block in blocks for member in block.members for offset in member.offsets()):
+    members = [offset for block in blocks for member in block.members for offset in member.offsets()]
+    corrections = [offset for block in blocks for correction in block.corrections for offset in correction.offsets()]
+    for offset in (*members, *corrections):
         known = found.get(offset.variable, offset)
         found[offset.variable] = Offset(offset.variable, min(known.first, offset.first), max(known.last, offset.last))
     return tuple(found.values())

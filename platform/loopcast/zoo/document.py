@@ -3,21 +3,24 @@
 Where documents are kept is the store's business.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 import numpy as np
 
 from loopcast.errors import ModelError
-from loopcast.zoo.arrays import as_floats, from_floats
+from loopcast.zoo.arrays import as_floats, as_times, from_floats, from_times
+from loopcast.zoo.corrections.registry import correction_from_document, correction_to_document
 from loopcast.zoo.intervals import Intervals
-from loopcast.zoo.members.base import Offset, Situation
+from loopcast.zoo.members.base import Offset, situation_from_document
 from loopcast.zoo.members.registry import member_from_document, member_to_document
+from loopcast.zoo.regime import MemberChoice
 from loopcast.zoo.rolling import Failure
-from loopcast.zoo.spec import ZooSpec
-from loopcast.zoo.zoo import Availability, BinPromise, Block, Zoo
+from loopcast.zoo.spec import MemberSpec, ZooSpec
+from loopcast.zoo.weights import WeightState
+from loopcast.zoo.zoo import Availability, BinPromise, Block, Pending, Zoo
 
-FORMAT = "loopcast-zoo/1"
+FORMAT = "loopcast-zoo/2"
 Json = dict[str, Any]
 
 
@@ -47,10 +50,14 @@ def block_to_document(block: Block) -> Json:
     return {
         "situation": asdict(block.situation),
         "series": block.series.tolist(),
-        "weights": as_floats(block.weights),
+        "learned": weights_to_document(block.learned),
+        "corrections": [correction_to_document(correction) for correction in block.corrections],
         "spread": as_floats(block.intervals.spread),
         "quantiles": as_floats(block.intervals.quantiles),
         "bounds": as_floats(block.bounds),
+        "until": as_times(block.until),
+        "pending": pending_to_document(block.pending),
+        "choices": [choice_to_document(choice) for choice in block.choices],
         "n_windows": block.n_windows,
         "first_index": block.first_index,
         "members": [member_to_document(member) for member in block.members],
@@ -91,12 +98,61 @@ def _to_availability(item: Json) -> Availability:
 def block_from_document(document: Json) -> Block:
     """Return the block that `block_to_document` wrote."""
     return Block(
-        situation=Situation(**document["situation"]),
+        situation=situation_from_document(document["situation"]),
         series=np.asarray(document["series"], dtype=np.int64),
         members=tuple(member_from_document(member) for member in document["members"]),
-        weights=from_floats(document["weights"]),
+        learned=weights_from_document(document["learned"]),
+        corrections=tuple(correction_from_document(correction) for correction in document["corrections"]),
         intervals=Intervals(from_floats(document["spread"]), from_floats(document["quantiles"])),
         bounds=from_floats(document["bounds"]),
+        until=from_times(document["until"]),
+        pending=pending_from_document(document["pending"]),
+        choices=tuple(choice_from_document(choice) for choice in document["choices"]),
         n_windows=document["n_windows"],
         first_index=document["first_index"],
     )
+
+
+def weights_to_document(learned: WeightState) -> Json:
+    """Return what is known of the members' errors as JSON values."""
+    return {item.name: as_floats(getattr(learned, item.name)) for item in fields(WeightState)}
+
+
+def weights_from_document(document: Json) -> WeightState:
+    """Return what `weights_to_document` wrote."""
+    return WeightState(**{name: from_floats(values) for name, values in document.items()})
+
+
+def pending_to_document(pending: Pending) -> Json:
+    """Return pending forecasts as JSON values."""
+    return {
+        "origins": as_times(pending.origins),
+        "shape": list(pending.forecasts.shape),
+        "forecasts": as_floats(pending.forecasts.ravel()),
+        "stages": as_floats(pending.stages.ravel()),
+    }
+
+
+def pending_from_document(document: Json) -> Pending:
+    """Return what `pending_to_document` wrote."""
+    n_series, n_windows, steps, n_members = document["shape"]
+    return Pending(
+        from_times(document["origins"]).reshape(n_series, n_windows),
+        from_floats(document["forecasts"]).reshape(n_series, n_windows, steps, n_members),
+        from_floats(document["stages"]).reshape(n_series, n_windows, steps, -1 if n_series * n_windows else 1),
+    )
+
+
+def choice_to_document(choice: MemberChoice) -> Json:
+    """Return whether a member takes part, and why, as JSON values."""
+    return {
+        "spec": choice.spec.to_document(),
+        "taken": choice.taken,
+        "reason": choice.reason,
+        "prior": choice.prior,
+    }
+
+
+def choice_from_document(document: Json) -> MemberChoice:
+    """Return what `choice_to_document` wrote."""
+    return MemberChoice(**{**document, "spec": MemberSpec.from_document(document["spec"])})

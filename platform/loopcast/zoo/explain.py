@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 
 from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.ask import ask
 from loopcast.zoo.choice import find_rows, find_series
+from loopcast.zoo.corrections.base import Made
 from loopcast.zoo.members.base import Term
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.predict import Rows, forecast_rows
 from loopcast.zoo.steps import Steps, align_series, predict_steps
-from loopcast.zoo.zoo import Zoo
+from loopcast.zoo.zoo import Block, Zoo
 
 ROUNDING = 1e-9
 
@@ -64,6 +66,19 @@ def explain_blocks(zoo: Zoo, steps: Steps, rows: Rows, series: IntArray) -> Iter
             made = member.contributions(aligned, origins)
             values = np.nan_to_num(made.addends[place[owner], 0, inside]) * share[:, None]
             yield melt(row, values, made.terms, member.name)
+        if block.corrections:
+            yield from explain_corrections(block, aligned, origins, row, (place[owner], 0, inside))
+
+
+def explain_corrections(
+    block: Block, panel: Panel, origins: IntArray, row: IntArray, cells: tuple[IntArray, int, IntArray]
+) -> Iterator[pd.DataFrame]:
+    """Yield the addends of each correction for some rows; `cells` are where they stand in the block's arrays."""
+    made, stages = ask(block.members, block.learned, block.corrections, panel, origins)
+    names = tuple(member.name for member in block.members)
+    for number, correction in enumerate(block.corrections):
+        found = correction.contributions(Made(panel, origins, names, made, stages[..., number]))
+        yield melt(row, np.nan_to_num(found.addends[cells]), found.terms, f"correction_{correction.kind}")
 
 
 def melt(row: IntArray, values: FloatArray, terms: tuple[Term, ...], member: str) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import regular_grid, steps_per_day
+from loopcast.dataops.frequency import regular_grid, seasonal_periods, steps_per_day
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.features import Recipe, build_design, look_back, make_recipe
 from loopcast.zoo.members.base import Situation
@@ -33,7 +33,8 @@ def make_feature_table(panel: Panel, positions: Sequence[int], spec: ZooSpec) ->
         Series keys, `origin`, `timestamp`, `samples_ahead`, and a column per feature; NaN where unknown.
     """
     stride = steps_per_day(panel.spec.frequency)
-    recipe = make_recipe(panel, Situation(1, 0, stride, spec.holidays), panel.last)
+    periods = spec.periods or seasonal_periods(panel.spec.frequency)
+    recipe = make_recipe(panel, Situation(1, 0, stride, spec.holidays, periods, spec.calendar), panel.last)
     parts = [_features_at(panel, int(position), recipe, spec) for position in positions]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

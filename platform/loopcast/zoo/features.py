@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loopcast.dataops.frequency import seasonal_periods
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
 from loopcast.zoo.fill import rolling_mean, seasonal_profile
 from loopcast.zoo.holiday import holiday_of_days
@@ -84,10 +83,11 @@ class Design:
 
 def make_recipe(panel: Panel, situation: Situation, ends: IntArray) -> Recipe:
     """Return the features that suit a panel's frequency, length, predictors and holidays."""
-    periods = seasonal_periods(panel.spec.frequency)
+    periods = situation.periods
     length = int(np.max(ends, initial=0)) + 1
     carried = [period for period in periods if length >= 4 * period] or [periods[0]]
-    names = sorted(set(holiday_of_days(panel.local[:length], situation.holidays)) - {""})
+    place = situation.holidays if situation.calendar else None
+    names = sorted(set(holiday_of_days(panel.local[:length], place)) - {""})
     predictors = [v for v in panel.spec.predictors if v.name in panel.x and np.isfinite(panel.x[v.name]).any()]
     known = tuple(v.name for v in predictors if v.known_ahead)
     newest = {v.name: np.isfinite(panel.x[v.name]) for v in predictors if not v.known_ahead}
@@ -101,11 +101,11 @@ def make_recipe(panel: Panel, situation: Situation, ends: IntArray) -> Recipe:
         short=periods[0],
         long=carried[-1],
         steps=situation.steps,
-        place=situation.holidays,
+        place=place,
         holidays=tuple(names),
         known_ahead=known,
         lagged=tuple(leads.items()),
-        weekdays=situation.stride > 1 or periods == (7,),
+        weekdays=situation.calendar and (situation.stride > 1 or periods == (7,)),
     )
 
 

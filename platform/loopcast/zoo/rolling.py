@@ -1,20 +1,34 @@
 """Rolling-origin forecasts of all members over the windows before a panel's end: the zoo's only evidence.
 
-Measures, tables and gates do not belong here, see `loopcast.experimentation`.
+The production protocol replayed: every member is fitted once, at the first origin, then predicts and is updated from
+window to window; what it has learned after the last one goes into production. Measures, tables and gates do not belong
+here, see `loopcast.experimentation`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
+import joblib
 import numpy as np
 
-from loopcast.dataops.frequency import is_sub_daily, steps_per_day
+from loopcast.dataops.frequency import is_sub_daily, seasonal_periods, steps_per_day
 from loopcast.errors import DataError, ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
-from loopcast.zoo.members.base import FittedMember, Member, Situation
+from loopcast.zoo.corrections.base import FittedCorrection, Made
+from loopcast.zoo.corrections.registry import all_corrections
+from loopcast.zoo.members.base import FittedMember, Situation
 from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.spec import MemberSpec, ZooSpec, default_members
+from loopcast.zoo.regime import MemberChoice, choose_members, find_regime
+from loopcast.zoo.spec import ZooSpec
+from loopcast.zoo.weights import WeightState, combine, start_weights
+
+SERIES_AT_ONCE = 2_000
+CELLS_AT_ONCE = 8_000_000
+FEWEST_WINDOWS = 4
+Report = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,32 +48,40 @@ class Failure:
 
 @dataclass(frozen=True, eq=False)
 class Rolling:
-    """Forecasts of M members for S series of one situation at W origins.
+    """Forecasts of M members for S series of one situation at W origins, and what was learned on the way.
 
     Args:
         panel: the S series.
         series: their numbers in the whole panel, shape (S,).
         situation: what is forecast.
+        ends: position of each series' last origin, up to which members have learned, shape (S,).
         origins: shape (S, W), oldest first; negative before the panel's start.
         members: names of those that did not fail.
+        fitted: the same members after the last window.
         forecasts: shape (S, W, steps, M).
         targets: shape (S, W, steps), NaN = missing or outside of the horizon.
+        weights: of the combination, after the last window.
+        combined: the combination's forecasts, each weighted and corrected by what was known at its origin, shape
+            (S, W, steps). The first windows, for which nothing was known, are NaN where they are less than half.
+        corrections: what is added to the combination, in this order.
+        choices: which members take part, and why.
         failures: those that failed.
     """
 
     panel: Panel
     series: IntArray
     situation: Situation
+    ends: IntArray
     origins: IntArray
     members: tuple[str, ...]
+    fitted: tuple[FittedMember, ...]
     forecasts: FloatArray
     targets: FloatArray
+    weights: WeightState
+    combined: FloatArray
+    corrections: tuple[FittedCorrection, ...]
+    choices: tuple[MemberChoice, ...]
     failures: tuple[Failure, ...]
-
-
-def resolve_members(spec: ZooSpec, frequency: str) -> tuple[MemberSpec, ...]:
-    """Return the members asked for, or those that suit the frequency."""
-    return spec.members or default_members(frequency)
 
 
 def training_panel(panel: Panel, spec: ZooSpec) -> Panel:
@@ -72,8 +94,8 @@ def training_panel(panel: Panel, spec: ZooSpec) -> Panel:
 def find_situations(panel: Panel, spec: ZooSpec) -> list[tuple[Situation, IntArray, IntArray]]:
     """Return each situation at the panel's end with the numbers of its series and the positions of their origins.
 
-    Series that end at the same local time of day share a situation. With `origin_time`, the origin is the newest one
-    at that time of day whose period has passed.
+    Series that end at the same local time of day share a situation; of a large panel, each so many. With
+    `origin_time`, the origin is the newest one at that time of day whose period has passed.
 
     Raises:
         DataError: no series has a target value.
@@ -81,24 +103,38 @@ def find_situations(panel: Panel, spec: ZooSpec) -> list[tuple[Situation, IntArr
     ends = panel.last
     if (ends < 0).all():
         raise DataError(f"found no value of {panel.spec.target}; expected at least one")
-    stride = steps_per_day(panel.spec.frequency)
+    per_day = steps_per_day(panel.spec.frequency)
     if spec.origin_time is not None and is_sub_daily(panel.spec.frequency):
         minutes = panel.time_of_day(ends) - spec.origin_time
-        ends = np.where(ends >= 0, ends - minutes % 1440 * stride // 1440, -1)
+        ends = np.where(ends >= 0, ends - minutes % 1440 * per_day // 1440, -1)
     times = np.where(ends >= 0, panel.time_of_day(ends), -1)
+    periods = spec.periods or seasonal_periods(panel.spec.frequency)
     found = []
     for time in sorted({int(value) for value in times if value >= 0}):
-        series = np.flatnonzero(times == time).astype(np.int64)
-        steps = spec.horizon.count_steps(panel.local[int(ends[series].max())], panel.spec.frequency)
-        found.append((Situation(max(1, steps), time, stride, spec.holidays), series, ends[series]))
+        everyone = np.flatnonzero(times == time).astype(np.int64)
+        steps = max(1, spec.horizon.count_steps(panel.local[int(ends[everyone].max())], panel.spec.frequency))
+        stride = per_day if spec.calendar else find_stride(periods, steps)
+        situation = Situation(steps, time, stride, spec.holidays, periods, spec.calendar)
+        n_parts = -(-len(everyone) // SERIES_AT_ONCE)
+        found += [(situation, series, ends[series]) for series in np.array_split(everyone, n_parts)]
     return found
+
+
+def find_stride(periods: tuple[int, ...], steps: int) -> int:
+    """Return the steps between two origins where there is no calendar: the shortest period that the horizon holds.
+
+    Examples:
+        >>> find_stride((24, 168), 48), find_stride((24,), 10), find_stride((1,), 6)
+        (24, 5, 3)
+    """
+    return periods[0] if 1 < periods[0] <= steps else max(1, steps // 2)
 
 
 def plan_origins(ends: IntArray, situation: Situation, n_windows: int) -> IntArray:
     """Return the backtest origins, shape (S, W): over at most half of the longest history, oldest first.
 
     Where the history holds fewer than two such origins they are one step apart instead, so that a short series is
-    judged as well; W is 0 for a single value.
+    judged as well; W is 0 for a single value. A large panel has fewer windows.
 
     Examples:
         >>> plan_origins(np.array([99]), Situation(24, 0, 24), 28).tolist()
@@ -108,91 +144,165 @@ def plan_origins(ends: IntArray, situation: Situation, n_windows: int) -> IntArr
     """
     half = (int(ends.max()) + 1) // 2
     stride = situation.stride if half >= 2 * situation.stride else 1
-    count = min(n_windows, half // stride)
+    most = max(FEWEST_WINDOWS, CELLS_AT_ONCE // (len(ends) * situation.steps))
+    count = min(n_windows, half // stride, most)
     back = np.arange(count, 0, -1, dtype=np.int64) * stride
     return np.asarray(ends[:, None] - back)
 
 
-def roll(panel: Panel, spec: ZooSpec) -> tuple[Rolling, ...]:
+def roll(panel: Panel, spec: ZooSpec, *, report: Report | None = None) -> tuple[Rolling, ...]:
     """Return the rolling-origin forecasts of every situation at the panel's end.
+
+    Situations are independent of each other: `joblib.parallel_config` decides where they are worked on.
 
     Args:
         panel: everything known.
-        spec: horizon, members, windows; a member is fitted anew every `refit` windows.
+        spec: horizon, members, windows.
+        report: is told, in words, how far the work is.
 
     Raises:
         DataError: no target value at all.
         ModelError: every member failed.
     """
     panel = training_panel(panel, spec)
+    told = report if joblib.effective_n_jobs(None) == 1 else None  # another process cannot tell
     return tuple(
-        roll_situation(panel.select(series), spec, situation, ends, series)
-        for situation, series, ends in find_situations(panel, spec)
+        joblib.Parallel()(
+            joblib.delayed(roll_situation)(panel.select(series), spec, situation, ends, series, report=told)
+            for situation, series, ends in find_situations(panel, spec)
+        )
     )
 
 
-def roll_situation(panel: Panel, spec: ZooSpec, situation: Situation, ends: IntArray, series: IntArray) -> Rolling:
+def roll_situation(
+    panel: Panel, spec: ZooSpec, situation: Situation, ends: IntArray, series: IntArray, *, report: Report | None = None
+) -> Rolling:
     """Return the rolling-origin forecasts of one situation's series."""
     origins = plan_origins(ends, situation, spec.n_windows)
-    padded = panel.cut(ends).extend(situation.steps)
+    padded = panel.cut(ends, ahead=situation.steps)
     positions = origins[:, :, None] + np.arange(1, situation.steps + 1)
     targets = np.where(origins[:, :, None] >= 0, take_positions(padded.measured(panel.spec.target), positions), np.nan)
-    made, failures = [], []
-    for member_spec in resolve_members(spec, panel.spec.frequency):
-        member = make_member(member_spec)
-        try:
-            parts = list(roll_member(member, padded, situation, origins, refit=spec.refit))
-        except Exception as error:
-            cutoff = padded.local[int(ends.max())].isoformat()
-            failures.append(Failure(member.name, cutoff, f"{type(error).__name__}: {error}"))
-            continue
-        empty = np.empty((len(ends), 0, situation.steps))
-        made.append((member.name, np.concatenate([empty, *parts], axis=1)))
-    check_any(made, failures)
-    forecasts = np.stack([forecast for _, forecast in made], axis=3)
-    names = tuple(name for name, _ in made)
-    return Rolling(panel, series, situation, origins, names, forecasts, targets, tuple(failures))
+    choices = choose_members(spec, find_regime(padded, situation, ends))
+    crew = Crew(choices)
+    for window in range(origins.shape[1] + 1):
+        here = origins[:, window] if window < origins.shape[1] else ends
+        since = origins[:, window - 1] if window else here
+        crew.learn(padded.cut(here, ahead=situation.steps), situation, here, since=since)
+        if window < origins.shape[1]:
+            crew.predict(padded.cut(here, ahead=situation.steps), here)
+        if report is not None and (window % 7 == 0 or window == origins.shape[1]):
+            report(f"{len(ends)} series: window {window} of {origins.shape[1]}, {len(crew.fitted)} members")
+    names = crew.check_any()
+    forecasts = crew.forecasts(len(ends), situation.steps)
+    prior = np.array([crew.priors[name] for name in names])
+    delay = known_delay(origins, situation)
+    base, weights = combine_online(forecasts, targets, prior, delay=delay)
+    combined, corrections = correct(
+        Made(padded, origins, names, forecasts, base), targets, situation, delay=delay, seed=spec.seed
+    )
+    if 2 * delay < origins.shape[1]:
+        combined[:, :delay] = np.nan
+    return Rolling(
+        panel, series, situation, ends, origins, names, tuple(crew.fitted.values()), forecasts, targets, weights,
+        combined, corrections, choices, tuple(crew.failures),
+    )  # fmt: skip
 
 
-def roll_member(
-    member: Member, panel: Panel, situation: Situation, origins: IntArray, *, refit: int
-) -> Iterator[FloatArray]:
-    """Yield one member's forecasts, shape (S, windows, steps), for each fit."""
-    for start in range(0, origins.shape[1], refit):
-        block = origins[:, start : start + refit]
-        fitted = member.fit(panel.cut(block[:, 0]), situation, block[:, 0])
-        # What was imputed may come from values after an earlier origin: then each origin gets its own view.
-        width = 1 if panel.imputed else block.shape[1]
-        for first in range(0, block.shape[1], width):
-            part = block[:, first : first + width]
-            yield fitted.predict(panel.cut(part[:, -1]), part)
+class Crew:
+    """The members on their way through the windows; one that fails is left out from then on."""
+
+    def __init__(self, choices: tuple[MemberChoice, ...]) -> None:
+        """Make the members that take part."""
+        taken = [(make_member(choice.spec), choice.prior) for choice in choices if choice.taken]
+        self.members = {member.name: member for member, _ in taken}
+        self.priors = {member.name: prior for member, prior in taken}
+        self.fitted: dict[str, FittedMember] = {}
+        self.made: dict[str, list[FloatArray]] = {name: [] for name in self.members}
+        self.failures: list[Failure] = []
+
+    def learn(self, view: Panel, situation: Situation, ends: IntArray, *, since: IntArray) -> None:
+        """Fit every member, or update it where it is fitted already."""
+
+        def one(name: str) -> FittedMember:
+            if name in self.fitted:
+                return self.fitted[name].update(view, ends, since=since)
+            return self.members[name].fit(view, situation, ends)
+
+        for name, fitted in list(self._try(one, view, ends)):
+            self.fitted[name] = fitted
+
+    def predict(self, view: Panel, ends: IntArray) -> None:
+        """Keep what every member forecasts."""
+        for name, made in list(self._try(lambda name: self.fitted[name].predict(view, ends[:, None]), view, ends)):
+            self.made[name].append(made)
+
+    def _try(self, work: Callable[[str], T], view: Panel, ends: IntArray) -> Iterator[tuple[str, T]]:
+        for name in list(self.members):
+            try:
+                yield name, work(name)
+            except Exception as error:
+                cutoff = view.local[int(ends.max())].isoformat()
+                self.failures.append(Failure(name, cutoff, f"{type(error).__name__}: {error}"))
+                del self.members[name]
+                self.fitted.pop(name, None)
+
+    def forecasts(self, n_series: int, steps: int) -> FloatArray:
+        """Return the forecasts of the members that did not fail, shape (S, W, steps, M)."""
+        empty = np.empty((n_series, 0, steps))
+        return np.stack([np.concatenate([empty, *self.made[name]], axis=1) for name in self.fitted], axis=3)
+
+    def check_any(self) -> tuple[str, ...]:
+        """Return the names of the members that are left.
+
+        Raises:
+            ModelError: none is; with the first reasons.
+        """
+        if not self.fitted:
+            reasons = "; ".join(f"{failure.member}: {failure.error}" for failure in self.failures[:5])
+            raise ModelError(f"found no member that could be fitted; expected one at least ({reasons})")
+        return tuple(self.fitted)
 
 
-def fit_members(
-    panel: Panel, spec: ZooSpec, situation: Situation, ends: IntArray, names: tuple[str, ...]
-) -> tuple[tuple[FittedMember, ...], tuple[Failure, ...]]:
-    """Return the named members fitted on everything up to the ends, and those that failed.
+def known_delay(origins: IntArray, situation: Situation) -> int:
+    """Return after how many windows all targets of a window are known."""
+    if origins.shape[1] < 2:
+        return 1
+    between = int((origins[:, 1] - origins[:, 0]).max())
+    return max(1, -(-situation.steps // between))
 
-    Raises:
-        ModelError: every member failed.
+
+def combine_online(
+    forecasts: FloatArray, targets: FloatArray, prior: FloatArray, *, delay: int
+) -> tuple[FloatArray, WeightState]:
+    """Return the combination, each window weighted by what was known at its origin, and the weights after all of them.
+
+    Args:
+        forecasts: shape (S, W, H, M).
+        targets: shape (S, W, H), NaN = unknown.
+        prior: weights before anything is known, shape (M,).
+        delay: windows after which a window's targets are known, at least 1.
     """
-    known = panel.cut(ends)
-    made, failures = [], []
-    for member_spec in resolve_members(spec, panel.spec.frequency):
-        member = make_member(member_spec)
-        if member.name not in names:
-            continue
-        try:
-            made.append((member.name, member.fit(known, situation, ends)))
-        except Exception as error:
-            cutoff = known.local[int(ends.max())].isoformat()
-            failures.append(Failure(member.name, cutoff, f"{type(error).__name__}: {error}"))
-    check_any(made, failures)
-    return tuple(fitted for _, fitted in made), tuple(failures)
+    state = start_weights(len(forecasts), prior)
+    base = np.full(targets.shape, np.nan)
+    n_windows = forecasts.shape[1]
+    for window in range(n_windows + delay):
+        if window >= delay:
+            state = state.learn(forecasts[:, window - delay], targets[:, window - delay])
+        if window < n_windows:
+            now = slice(window, window + 1)
+            base[:, now] = combine(forecasts[:, now], state.weights[:, None])
+    return base, state
 
 
-def check_any(made: list[tuple[str, FloatArray]] | list[tuple[str, FittedMember]], failures: list[Failure]) -> None:
-    """Raise a ModelError with the first reasons where no member is left."""
-    if not made:
-        reasons = "; ".join(f"{failure.member}: {failure.error}" for failure in failures[:5])
-        raise ModelError(f"found no member that could be fitted; expected one at least ({reasons})")
+def correct(
+    made: Made, targets: FloatArray, situation: Situation, *, delay: int, seed: int
+) -> tuple[FloatArray, tuple[FittedCorrection, ...]]:
+    """Return the combination after all corrections, out of sample, and the corrections that could be fitted."""
+    base, fitted = made.base.copy(), []
+    for correction in all_corrections():
+        so_far = Made(made.panel, made.origins, made.members, made.forecasts, base)
+        found = correction.fit(so_far, targets, situation, delay=delay, seed=seed)
+        if found is not None:
+            fitted.append(found[0])
+            base = base + found[1]
+    return base, tuple(fitted)

@@ -28,6 +28,15 @@ class MemberSpec:
     parameters: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     label: str | None = None
 
+    def to_document(self) -> Json:
+        """Return the member as JSON values."""
+        return {"name": self.name, "parameters": dict(self.parameters), "label": self.label}
+
+    @classmethod
+    def from_document(cls, document: Json) -> "MemberSpec":
+        """Return the member that `to_document` wrote."""
+        return cls(document["name"], MappingProxyType(dict(document["parameters"])), document["label"])
+
 
 @dataclass(frozen=True)
 class ZooSpec:
@@ -35,14 +44,16 @@ class ZooSpec:
 
     Args:
         horizon: steps, or whole local calendar units.
-        members: the members; empty: those that suit the frequency (`default_members`).
+        members: the members; empty: those that suit the data, see `loopcast.zoo.regime`.
         level: confidence level of the intervals, percent in (0, 100).
         holidays: country, or country and subdivision (`US`, `US-MN`), or None.
         n_windows: backtest origins, at least 1; fewer where the history is short.
-        refit: fit anew every so many windows.
         training_length: newest steps that members learn from; None: all.
         preprocessing: what is done to the data before members see them.
         origin_time: local minute of the day of the origins the zoo is built for; None: that of the data's end.
+        periods: seasonal periods in steps, shortest first; None: those of the frequency.
+        calendar: False for integer time, which has no weekdays and no holidays.
+        seed: of every member that draws random numbers.
     """
 
     horizon: Horizon
@@ -50,44 +61,45 @@ class ZooSpec:
     level: float = 90.0
     holidays: str | None = None
     n_windows: int = 28
-    refit: int = 7
     training_length: int | None = None
     origin_time: int | None = None
     preprocessing: Preprocessing = AS_IT_IS
+    periods: tuple[int, ...] | None = None
+    calendar: bool = True
+    seed: int = 0
 
     def to_document(self) -> Json:
         """Return the specification as JSON values."""
         return {
             "horizon": str(self.horizon),
-            "members": [{"name": m.name, "parameters": dict(m.parameters), "label": m.label} for m in self.members],
+            "members": [member.to_document() for member in self.members],
             "level": self.level,
             "holidays": self.holidays,
             "n_windows": self.n_windows,
-            "refit": self.refit,
             "training_length": self.training_length,
             "origin_time": self.origin_time,
             "preprocessing": self.preprocessing.to_document(),
+            "periods": None if self.periods is None else list(self.periods),
+            "calendar": self.calendar,
+            "seed": self.seed,
         }
 
     @classmethod
     def from_document(cls, document: Json) -> "ZooSpec":
         """Return the specification that `to_document` wrote."""
-        members = tuple(
-            MemberSpec(name=m["name"], parameters=MappingProxyType(dict(m["parameters"])), label=m["label"])
-            for m in document["members"]
-        )
-        given = {"horizon", "members", "preprocessing"}
+        members = tuple(MemberSpec.from_document(member) for member in document["members"])
+        given = {"horizon", "members", "preprocessing", "periods"}
+        periods = document.get("periods")
         rest = {name: value for name, value in document.items() if name not in given}
         # Zoos built before there was any preprocessing do not mention it.
         chosen = Preprocessing.from_document(document["preprocessing"]) if "preprocessing" in document else AS_IT_IS
-        return cls(horizon=Horizon.parse(document["horizon"]), members=members, preprocessing=chosen, **rest)
-
-
-def default_members(frequency: str) -> tuple[MemberSpec, ...]:
-    """Return the members for a frequency: one seasonal naive per seasonal period, and the linear members."""
-    naive = [MemberSpec("seasonal_naive", MappingProxyType({"period": m})) for m in seasonal_periods(frequency)]
-    recent = MemberSpec("linear", MappingProxyType({"half_life_origins": 60}), label="linear_recent")
-    return (*naive, MemberSpec("linear"), recent)
+        return cls(
+            horizon=Horizon.parse(document["horizon"]),
+            members=members,
+            preprocessing=chosen,
+            periods=None if periods is None else tuple(periods),
+            **rest,
+        )
 
 
 def bin_width(frequency: str) -> int:

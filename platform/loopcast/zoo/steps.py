@@ -9,11 +9,12 @@ import numpy as np
 
 from loopcast.errors import CallerError
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
+from loopcast.zoo.ask import ask
 from loopcast.zoo.choice import NO_MODEL, count_steps, day_steps, find_rows, find_series
 from loopcast.zoo.fill import fill_seasonal
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.reach import crop_panel, describe_history, find_panel_reach, require_history
-from loopcast.zoo.weights import combine, effective_weights
+from loopcast.zoo.weights import effective_weights
 from loopcast.zoo.zoo import Block, Zoo
 
 
@@ -137,8 +138,8 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
     if not len(chosen):
         return
     aligned, origins = align_series(out, chosen, rows[chosen], lead, len(block.series))
-    made, weights = ask_members(block, aligned, origins)
-    forecast = combine(made, weights)
+    made, stages = ask(block.members, block.learned, block.corrections, aligned, origins)
+    forecast = stages[..., -1]
     low, high = block.bounds[:, None, None, 0], block.bounds[:, None, None, 1]
     ends = (forecast, *block.intervals.around(forecast))
     cells = match_cells(out, block, rows, chosen, lead)
@@ -149,7 +150,7 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
     for table, values in zip((out.forecast, out.lower, out.upper), ends, strict=True):
         table[target] = np.clip(values, low, high)[source]
     out.model_index[target] = block.first_index + cells.step
-    share = effective_weights(made, weights)
+    share = effective_weights(made, block.weights[:, None])
     for index, member in enumerate(block.members):
         column = zoo.member_names.index(member.name)
         out.members[(*target, column)] = made[(*source, index)]
@@ -163,12 +164,6 @@ def align_series(out: Steps, chosen: IntArray, rows: IntArray, lead: IntArray, n
     origins = np.full((n_series, 1), -1, dtype=np.int64)
     origins[rows, 0] = out.origins[chosen] + lead[chosen]
     return out.panel.select(order), origins
-
-
-def ask_members(block: Block, panel: Panel, origins: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return the members' forecasts, shape (S, 1, H, M), and their weights, broadcastable to it."""
-    made = np.stack([member.predict(panel, origins) for member in block.members], axis=3)
-    return made, block.weights[:, None]
 
 
 def describe_unmet(panel: Panel, origins: IntArray, series: IntArray, lead: IntArray) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
-"""How members are combined: weights per series on the simplex, learned from backtest errors.
+"""How members are combined: weights per series on the simplex, learned window by window from backtest errors.
 
 Fitting members and intervals do not belong here.
 """
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +13,70 @@ POOL_WINDOWS = 7.0
 PRIOR_POWER = 6.0
 ROUNDS = 20
 RATE = 0.25
+
+
+@dataclass(frozen=True, eq=False)
+class WeightState:
+    """What is known of M members' errors on S series; immutable.
+
+    Args:
+        gram: sums over windows of products of the members' errors, shape (S, M, M).
+        windows: how many windows they hold, shape (S,).
+        scale: sum of the members' mean errors, shape (S,).
+        cells: how many cells it holds, shape (S,).
+        prior: weight of each member before anything is known, shape (M,), summing to 1.
+    """
+
+    gram: FloatArray
+    windows: FloatArray
+    scale: FloatArray
+    cells: FloatArray
+    prior: FloatArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """The weights as they are now, shape (S, 1, M), summing to 1 over members."""
+        return solve_weights(self.gram, self.windows, self.prior)[:, None]
+
+    def learn(self, forecasts: FloatArray, targets: FloatArray) -> "WeightState":
+        """Return the state after one more window.
+
+        Args:
+            forecasts: shape (S, H, M), NaN = nothing to say.
+            targets: shape (S, H), NaN = unknown.
+
+        References:
+            Kivinen and Warmuth (1997), exponentiated gradient; robust weights as in iteratively reweighted least
+            squares.
+        """
+        errors = targets[..., None] - forecasts
+        silent = np.isnan(errors) & np.isfinite(targets)[..., None]
+        size = np.nan_to_num(np.abs(errors)).max(axis=2, keepdims=True)
+        errors = np.nan_to_num(np.where(silent, 3.0 * size, errors))
+        counted = np.isfinite(targets) & ~silent.all(axis=2)
+        mean = np.abs(errors).mean(axis=2) * counted
+        total, cells = self.scale + mean.sum(axis=1), self.cells + counted.sum(axis=1)
+        scale = total / np.maximum(cells, 1.0)
+        scale = np.where(scale > 0, scale, 1.0)[:, None]
+        robust = counted / (mean + 0.3 * scale) / scale
+        gram = np.einsum("shm,shn,sh->smn", errors, errors, robust, optimize=True)
+        number = counted.sum(axis=1)
+        gram /= np.maximum(number, 1)[:, None, None]
+        windows = self.windows + (number > 0)
+        return replace(self, gram=self.gram + gram, windows=windows, scale=total, cells=cells)
+
+
+def start_weights(n_series: int, prior: FloatArray) -> WeightState:
+    """Return the state before any window.
+
+    Args:
+        n_series: S.
+        prior: shape (M,), at least 0, not all 0.
+    """
+    share = np.asarray(prior, dtype=np.float64)
+    nothing = np.zeros(n_series)
+    gram = np.zeros((n_series, len(share), len(share)))
+    return WeightState(gram, nothing, nothing, nothing, share / share.sum())
 
 
 def combine(forecasts: FloatArray, weights: FloatArray) -> FloatArray:
@@ -38,72 +104,27 @@ def effective_weights(forecasts: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(share / np.maximum(share.sum(axis=3, keepdims=True), 1e-300))
 
 
-def learn_weights(forecasts: FloatArray, targets: FloatArray, *, delay: int) -> tuple[FloatArray, FloatArray]:
-    """Return the weights after all windows, and those each window could have used.
-
-    Args:
-        forecasts: shape (S, W, H, M).
-        targets: shape (S, W, H), NaN = unknown.
-        delay: windows after which a window's targets are known, at least 1.
-
-    Returns:
-        Weights of shape (S, M), and of shape (S, W, M): window w learned from windows up to w - delay.
-
-    References:
-        Kivinen and Warmuth (1997), exponentiated gradient; robust weights as in iteratively reweighted least squares.
-    """
-    n_series, n_windows, _, n_members = forecasts.shape
-    gram, count = error_gram(forecasts, targets)
-    total = np.concatenate([np.zeros((n_series, 1, n_members, n_members)), np.cumsum(gram, axis=1)], axis=1)
-    windows = np.concatenate([np.zeros((n_series, 1)), np.cumsum(count, axis=1)], axis=1)
-    known = np.maximum(np.arange(n_windows) - delay + 1, 0)
-    past = solve_weights(total[:, known], windows[:, known])
-    return solve_weights(total[:, -1:], windows[:, -1:])[:, 0], past
-
-
-def error_gram(forecasts: FloatArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return products of the members' errors per series and window, and whether the window counted.
-
-    Each cell is divided by the size of its mean error, so that sums behave like absolute errors, and by the series'
-    scale up to that window, so that series can be pooled. A silent member is charged three times the others' largest
-    error.
-    """
-    errors = targets[..., None] - forecasts
-    silent = np.isnan(errors) & np.isfinite(targets)[..., None]
-    size = np.nan_to_num(np.abs(errors)).max(axis=3, keepdims=True)
-    errors = np.nan_to_num(np.where(silent, 3.0 * size, errors))
-    counted = np.isfinite(targets) & ~silent.all(axis=3)
-    mean = np.abs(errors).mean(axis=3) * counted
-    number = np.cumsum(counted.sum(axis=2), axis=1)
-    scale = np.cumsum(mean.sum(axis=2), axis=1) / np.maximum(number, 1)
-    scale = np.where(scale > 0, scale, 1.0)[..., None]
-    robust = counted / (mean + 0.3 * scale) / scale
-    gram = np.einsum("swhm,swhn,swh->swmn", errors, errors, robust)
-    cells = np.maximum(counted.sum(axis=2), 1)[..., None, None]
-    return gram / cells, (counted.sum(axis=2) > 0).astype(np.float64)
-
-
-def solve_weights(total: FloatArray, windows: FloatArray) -> FloatArray:
+def solve_weights(total: FloatArray, windows: FloatArray, start: FloatArray) -> FloatArray:
     """Return simplex weights that make the combined error small, drawn to the pool of all series.
 
     Args:
-        total: sums of error products, shape (S, W, M, M).
-        windows: how many windows they hold, shape (S, W).
+        total: sums of error products, shape (S, M, M).
+        windows: how many windows they hold, shape (S,).
+        start: weights where nothing is known, shape (M,).
 
     Returns:
-        Shape (S, W, M); equal weights where nothing is known.
+        Shape (S, M).
     """
-    n_members = total.shape[-1]
-    pooled = total.sum(axis=0, keepdims=True) / np.maximum(windows.sum(axis=0, keepdims=True), 1.0)[..., None, None]
-    gram = (total + POOL_WINDOWS * pooled) / (windows + POOL_WINDOWS)[..., None, None]
-    own = np.diagonal(gram, axis1=2, axis2=3)
-    best = own.min(axis=2, keepdims=True)
+    pooled = total.sum(axis=0) / max(float(windows.sum()), 1.0)
+    gram = (total + POOL_WINDOWS * pooled) / (windows + POOL_WINDOWS)[:, None, None]
+    own = np.diagonal(gram, axis1=1, axis2=2)
+    best = own.min(axis=1, keepdims=True)
     prior = np.maximum(own / np.where(best > 0, best, 1.0), 1e-12) ** -PRIOR_POWER
     prior = np.where(best > 0, prior, (own <= 0).astype(np.float64))
-    weights = prior / prior.sum(axis=2, keepdims=True)
+    weights = prior / prior.sum(axis=1, keepdims=True)
     for _ in range(ROUNDS):
-        slope = np.einsum("swmn,swn->swm", gram, weights)
-        level = np.maximum(np.einsum("swm,swm->sw", slope, weights), 1e-300)[..., None]
+        slope = np.einsum("smn,sn->sm", gram, weights)
+        level = np.maximum(np.einsum("sm,sm->s", slope, weights), 1e-300)[:, None]
         weights = weights * np.exp(-RATE * np.clip(slope / level - 1.0, -4.0, 4.0))
-        weights = weights / weights.sum(axis=2, keepdims=True)
-    return np.asarray(np.where((windows > 0)[..., None], weights, 1.0 / n_members))
+        weights = weights / weights.sum(axis=1, keepdims=True)
+    return np.asarray(np.where((windows > 0)[:, None], weights, start))

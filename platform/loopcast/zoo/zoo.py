@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.arrays import FloatArray, IntArray, TimeArray
+from loopcast.zoo.corrections.base import FittedCorrection
 from loopcast.zoo.intervals import Intervals
 from loopcast.zoo.members.base import FittedMember, Offset, Situation
+from loopcast.zoo.regime import MemberChoice
 from loopcast.zoo.rolling import Failure
 from loopcast.zoo.spec import ZooSpec
+from loopcast.zoo.weights import WeightState
 
 SeriesKey = tuple[str, ...]
 
@@ -32,6 +36,21 @@ class BinPromise:
 
 
 @dataclass(frozen=True, eq=False)
+class Pending:
+    """Forecasts that were made and whose targets were not known yet: what the next retrain learns from.
+
+    Args:
+        origins: local times, shape (S, P), oldest first; NaT where a series made none.
+        forecasts: of the members, shape (S, P, H, M).
+        stages: the combination before each of C corrections and after the last, shape (S, P, H, C + 1).
+    """
+
+    origins: TimeArray
+    forecasts: FloatArray
+    stages: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
 class Block:
     """The models of one time of day of the origin: H situations for some series.
 
@@ -39,9 +58,13 @@ class Block:
         situation: from where, and how far.
         series: numbers of its S series in the zoo's list.
         members: M fitted members.
-        weights: shape (S, 1 or H, M), summing to 1 over members.
+        learned: what is known of the members' errors; gives their weights.
+        corrections: what is added to the combination, in this order.
         intervals: spreads and quantiles.
         bounds: lowest and highest forecast allowed, shape (S, 2).
+        until: local time of the origin up to which each series was learned, shape (S,).
+        pending: forecasts that nothing was learned from yet.
+        choices: which members take part, and why.
         n_windows: backtest windows that weights and intervals were learned from.
         first_index: number of its first model; the model of step h has first_index + h - 1.
     """
@@ -49,11 +72,20 @@ class Block:
     situation: Situation
     series: IntArray
     members: tuple[FittedMember, ...]
-    weights: FloatArray
+    learned: WeightState
+    corrections: tuple[FittedCorrection, ...]
     intervals: Intervals
     bounds: FloatArray
+    until: TimeArray
+    pending: Pending
+    choices: tuple[MemberChoice, ...]
     n_windows: int
     first_index: int
+
+    @cached_property
+    def weights(self) -> FloatArray:
+        """Weights of the members, shape (S, 1 or H, M), summing to 1 over them."""
+        return self.learned.weights
 
 
 @dataclass(frozen=True)

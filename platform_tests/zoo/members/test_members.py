@@ -24,7 +24,7 @@ SPECS = {
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
     "sktime": MemberSpec("sktime", NAIVE_FORECASTER),
 }
-SITUATION = Situation(steps=7, time_of_day=0, stride=1)
+SITUATION = Situation(steps=7, time_of_day=0, stride=1, periods=(7,))
 
 
 @pytest.fixture(params=sorted(KINDS))
@@ -114,7 +114,7 @@ def test_the_seasonal_naive_repeats_the_last_period():
 
 def test_the_linear_member_finds_a_planted_effect_of_a_predictor_known_ahead():
     panel = hourly_panel(80)
-    situation = Situation(steps=24, time_of_day=23 * 60, stride=24)
+    situation = Situation(steps=24, time_of_day=23 * 60, stride=24, periods=(24, 168))
     end = panel.last - 24
     fitted = Linear({}).fit(panel.cut(end), situation, end)
     truth = take_positions(panel.y, end[:, None] + np.arange(1, 25))
@@ -126,4 +126,4 @@ def test_the_linear_member_finds_a_planted_effect_of_a_predictor_known_ahead():
 def test_a_linear_member_refuses_ten_points():
     panel = hourly_panel(1)
     with pytest.raises(ModelError, match="needs"):
-        Linear({}).fit(panel, Situation(24, 0, 24), np.array([9]))
+        Linear({}).fit(panel, Situation(24, 0, 24, periods=(24, 168)), np.array([9]))

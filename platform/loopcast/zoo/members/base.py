@@ -1,4 +1,4 @@
-"""The interface of every member of the zoo: fit, predict, contributions, offsets, importances, JSON form.
+"""The interface of every member of the zoo: fit, update, predict, contributions, offsets, importances, JSON form.
 
 How members are combined, and what interval their errors give, does not belong here.
 """
@@ -24,14 +24,24 @@ class Situation:
     Args:
         steps: samples ahead that it forecasts, 1 .. steps, in wall-clock steps.
         time_of_day: local minute of the day of the origin; 0 for periods of a day or longer.
-        stride: steps between two origins of this situation: a day where there is one, else 1.
+        stride: steps between two origins of this situation: a day where there is one, else 1; without a calendar the
+            shortest seasonal period where the horizon holds one.
         holidays: place whose public holidays count, or None.
+        periods: seasonal periods in steps, shortest first; `(1,)` where there is none.
+        calendar: whether times are real ones; False for integer time, which has no weekdays and no holidays.
     """
 
     steps: int
     time_of_day: int
     stride: int
     holidays: str | None = None
+    periods: tuple[int, ...] = (1,)
+    calendar: bool = True
+
+
+def situation_from_document(document: Json) -> Situation:
+    """Return the situation whose fields, as JSON values, are given."""
+    return Situation(**{**document, "periods": tuple(document["periods"])})
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,21 @@ class FittedMember(ABC):
         Returns:
             Shape (series, origins, steps), in the target's unit; NaN where it cannot say anything.
         """
+
+    def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedMember":
+        """Return the member after it has learned from what came since it last did: same terms, new coefficients.
+
+        Cheap: it starts from what is fitted, and refits at most on a schedule of its own. A member with nothing to
+        learn returns itself.
+
+        Args:
+            panel: what is known now; its grid may start elsewhere, and later, than that of `fit`.
+            ends: position of each series' new origin, shape (series,).
+            since: position of the origin up to which it has learned, shape (series,); negative: before the panel's
+                start. Equal to `ends` for a series that brought nothing new.
+        """
+        del panel, ends, since
+        return self
 
     @abstractmethod
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:

@@ -5,6 +5,7 @@ belong here.
 """
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,7 @@ from loopcast.zoo.members.base import (
     Offset,
     Situation,
     Term,
+    situation_from_document,
     training_origins,
 )
 from loopcast.zoo.panel import Panel
@@ -28,6 +30,7 @@ from loopcast.zoo.ridge import fit_ridge
 
 CELLS_AT_ONCE = 8_000_000
 FEWEST_ROWS = 12
+REFIT_ORIGINS = 7
 
 
 class Linear(Member):
@@ -56,7 +59,15 @@ class Linear(Member):
             for start in range(0, len(ends), chunk)
         ]
         arrays = {name: np.concatenate([part[name] for _, part in parts]) for name in parts[0][1]}
-        return FittedLinear(name=self.name, recipe=recipe, terms=parts[0][0], **arrays)
+        return FittedLinear(
+            name=self.name,
+            recipe=recipe,
+            situation=situation,
+            parameters=self.parameters,
+            age=0,
+            terms=parts[0][0],
+            **arrays,
+        )
 
     def _fit_chunk(
         self, panel: Panel, recipe: Recipe, origins: IntArray, ends: IntArray, series: IntArray
@@ -103,6 +114,9 @@ class FittedLinear(FittedMember):
         *,
         name: str,
         recipe: Recipe,
+        situation: Situation,
+        parameters: Mapping[str, Any],
+        age: int,
         terms: tuple[Term, ...],
         center: FloatArray,
         coefficients: FloatArray,
@@ -111,6 +125,7 @@ class FittedLinear(FittedMember):
     ) -> None:
         """Keep what was learned."""
         self.name, self.recipe, self.terms = name, recipe, terms
+        self.situation, self.parameters, self.age = situation, dict(parameters), age
         self.center, self.coefficients, self.intercept, self.weight = center, coefficients, intercept, weight
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
@@ -118,6 +133,18 @@ class FittedLinear(FittedMember):
         design = self._design(panel, origins)
         part = np.einsum("sohk,shk->soh", self._centred(design), self.coefficients)
         return np.asarray(design.base + self.intercept[:, None] + part)
+
+    def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedLinear":
+        """Return the regressions, fitted anew every seventh origin where the panel still holds enough history."""
+        age = self.age + int(np.max(ends - since, initial=0)) // self.situation.stride
+        if age >= REFIT_ORIGINS:
+            try:
+                return Linear(self.parameters, label=self.name).fit(panel, self.situation, ends)
+            except ModelError:
+                pass  # a minimal history: what was learned from the whole one stays
+        aged = copy(self)
+        aged.age = age
+        return aged
 
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
         """Return one term per feature, its fixed and its learned part together, and the constant."""
@@ -146,7 +173,8 @@ class FittedLinear(FittedMember):
             name: as_floats(getattr(self, name)) for name in ("center", "coefficients", "intercept", "weight")
         }
         terms = [[term.name, term.variable] for term in self.terms]
-        return {"name": self.name, "recipe": asdict(self.recipe), "terms": terms, **arrays}
+        learned = {"situation": asdict(self.situation), "parameters": self.parameters, "age": self.age}
+        return {"name": self.name, "recipe": asdict(self.recipe), **learned, "terms": terms, **arrays}
 
     @classmethod
     def from_document(cls, document: Json) -> "FittedLinear":
@@ -157,7 +185,16 @@ class FittedLinear(FittedMember):
         raw["lagged"] = tuple((name, lead) for name, lead in raw["lagged"])
         arrays = {name: from_floats(document[name]) for name in ("center", "coefficients", "intercept", "weight")}
         terms = tuple(Term(name, variable) for name, variable in document["terms"])
-        return cls(name=document["name"], recipe=Recipe(**raw), terms=terms, **arrays)
+        situation = situation_from_document(document["situation"])
+        return cls(
+            name=document["name"],
+            recipe=Recipe(**raw),
+            situation=situation,
+            parameters=document["parameters"],
+            age=document["age"],
+            terms=terms,
+            **arrays,
+        )
 
     def _design(self, panel: Panel, origins: IntArray) -> Design:
         beyond = int(np.max(origins, initial=0)) + self.recipe.steps + 1 - len(panel.local)

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import seasonal_periods
 from loopcast.errors import CallerError, ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray
 from loopcast.zoo.fill import fill_seasonal
@@ -67,7 +66,7 @@ class Sktime(Member):
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedSktime":
         """Return the member after making sure that the forecaster exists; it is fitted when it predicts."""
-        period = seasonal_periods(panel.spec.frequency)[-1]
+        period = situation.periods[-1]
         length = int(self.parameters.get("training_length") or max(50, DEFAULT_LENGTH_PERIODS * period))
         path, params = str(self.parameters["forecaster"]), dict(self.parameters.get("params") or {})
         load_forecaster(path, params)

@@ -1,0 +1,77 @@
+"""The daily retrain: it is the backtest's protocol gone on with, and knows nothing of what it was not shown."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from loopcast.zoo.build import build_zoo
+from loopcast.zoo.predict import predict
+from loopcast.zoo.retrain import retrain
+from zoo_panels import DAY, WEEK, hourly_panel, shop_panel
+
+
+def known(panel, periods):
+    """The panel as it was some periods before its end."""
+    return panel.cut(panel.last - periods)
+
+
+@pytest.fixture(scope="module")
+def panel():
+    return hourly_panel(70)
+
+
+@pytest.fixture(scope="module")
+def zoo(panel):
+    return build_zoo(known(panel, 96), DAY)
+
+
+def test_nothing_new_changes_nothing(zoo, panel):
+    assert retrain(zoo, known(panel, 96)) is zoo
+
+
+def test_half_a_day_is_not_an_origin_yet(zoo, panel):
+    assert retrain(zoo, known(panel, 84)) is zoo
+
+
+def test_day_by_day_is_the_same_as_all_days_at_once(zoo, panel):
+    step = zoo
+    for periods in (72, 48, 24):
+        step = retrain(step, known(panel, periods))
+    at_once = retrain(zoo, known(panel, 24))
+    assert step.blocks[0].until == at_once.blocks[0].until
+    left, right = predict(step, known(panel, 24)).forecasts, predict(at_once, known(panel, 24)).forecasts
+    pd.testing.assert_frame_equal(left, right, rtol=1e-9)
+
+
+def test_a_retrained_zoo_has_learned_as_many_windows_as_came(zoo, panel):
+    block = retrain(zoo, known(panel, 24)).blocks[0]
+    assert block.n_windows == zoo.blocks[0].n_windows + 3
+    assert block.learned.windows[0] == zoo.blocks[0].learned.windows[0] + 3
+    assert block.pending.origins.shape == (1, 1)
+    assert block.until == panel.times(panel.last - 24)
+
+
+def test_what_comes_after_the_last_origin_is_not_looked_at(zoo, panel):
+    shown = known(panel, 30)
+    changed = replace(panel, y=np.where(np.arange(panel.y.shape[1]) > panel.last[0] - 30, 1e6, panel.y))
+    left, right = retrain(zoo, shown), retrain(zoo, known(changed, 30))
+    np.testing.assert_array_equal(left.blocks[0].learned.gram, right.blocks[0].learned.gram)
+
+
+def test_a_panel_that_starts_later_is_enough(zoo, panel):
+    block = retrain(zoo, known(panel, 24).since(40 * 24)).blocks[0]
+    assert block.n_windows == zoo.blocks[0].n_windows + 3
+    assert block.until == panel.times(panel.last - 24)
+
+
+def test_a_series_that_stands_still_keeps_nobody_waiting():
+    panel = shop_panel()
+    zoo = build_zoo(known(panel, 14), WEEK)
+    stopped = replace(panel, y=np.where((np.arange(3) == 2)[:, None], known(panel, 14).y, panel.y))
+    block = retrain(zoo, stopped).blocks[0]
+    assert (block.until == stopped.times(stopped.last)).all()
+    gained = block.learned.windows - zoo.blocks[0].learned.windows
+    assert gained[0] >= 7
+    assert gained[2] == 0
