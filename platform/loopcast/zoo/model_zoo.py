@@ -1,0 +1,249 @@
+"""The zoo as an sktime forecaster: fit builds, predict applies, update retrains. The loop's assets call the same code.
+
+What a zoo is, and how it is built and asked, is in the modules it calls; pandas' index types in `sktime_panel`.
+"""
+
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
+
+from loopcast.dataops.frequency import Horizon, seasonal_periods, step_ns
+from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.build import build_zoo
+from loopcast.zoo.document import zoo_from_document, zoo_to_document
+from loopcast.zoo.explain import explain
+from loopcast.zoo.panel import Panel
+from loopcast.zoo.sktime_panel import History, start_history
+from loopcast.zoo.spec import MemberSpec, ZooSpec
+from loopcast.zoo.steps import Steps, predict_steps
+from loopcast.zoo.zoo import Zoo
+
+_ZOOS = ("zoo_", "_longer")
+SHORTEST_HORIZON, LONGEST_HORIZON = 6, 168  # where nobody says how far: a seasonal period within these bounds
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """A zoo's answer for some cells.
+
+    Args:
+        steps: all that it said.
+        index: times, or series and times, of the S x F cells, series by series.
+        column: step of each cell - 1, shape (S, F); negative for a series without a value.
+    """
+
+    steps: Steps
+    index: pd.Index
+    column: IntArray
+
+    def take(self, table: FloatArray) -> FloatArray:
+        """Return a table's values, shape (S, H), at the cells; shape (S * F,)."""
+        rows = np.arange(len(self.column))[:, None]
+        found = table[rows, np.clip(self.column, 0, None)]
+        return np.where(self.column >= 0, found, np.nan).reshape(-1)
+
+
+class ModelZoo(BaseForecaster):  # type: ignore[misc]
+    """Automatic forecasts by a zoo of models; every default is meant to be left alone.
+
+    Series and panels of any frequency and of integer time, with gaps, of any length; each series of a panel is
+    forecast from its own end. Columns of X are predictors that are known ahead: `predict` is given their values for
+    the horizon.
+
+    Args:
+        horizon: steps (24), or whole local calendar units ("1D"); None: up to the end of `fh`, and without that one
+            seasonal period. A longer `fh` in `predict` builds what lacks then, and says so.
+        measured: columns of X that are known up to now only; `predict` does not look at them.
+        sp: seasonal period in steps, or several; None: found by the zoo.
+        holidays: country, or country and subdivision (`US`, `US-MN`).
+        members: names of members, or {"name": ..., "parameters": {...}, "label": ...}; None: those that suit the data.
+        level: coverage of the interval that the zoo's document states, percent in (0, 100).
+        n_windows: backtest windows; None: the zoo's own.
+        random_state: seed of all that is drawn.
+
+    Examples:
+        >>> import pandas as pd
+        >>> from loopcast import ModelZoo
+        >>> week = [3.0, 1.0, 1.0, 1.0, 1.0, 2.0, 4.0]
+        >>> y = pd.Series(week * 8, index=pd.period_range("2026-01-05", periods=56, freq="D"))
+        >>> ModelZoo().fit(y, fh=[1, 2, 7]).predict().round(1).tolist()
+        [3.0, 1.0, 4.0]
+    """
+
+    _tags: ClassVar[dict[str, Any]] = {
+        "authors": "loopcast developers",
+        "maintainers": "loopcast developers",
+        "capability:multivariate": False,
+        "capability:exogenous": True,
+        "capability:insample": False,
+        "capability:pred_int": True,
+        "capability:pred_int:insample": False,
+        "capability:missing_values": True,
+        "capability:non_contiguous_X": True,
+        "capability:update": True,
+        "capability:unequal_length": True,
+        "capability:categorical_in_X": True,
+        "capability:random_state": True,
+        "property:randomness": "derandomized",
+        "y_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "X_inner_mtype": ["pd.DataFrame", "pd-multiindex", "pd_multiindex_hier"],
+        "requires-fh-in-fit": False,
+        "X-y-must-have-same-index": False,
+    }
+    # The data are kept as arrays (`History`); sktime's own copies would be made anew with every update.
+    _config: ClassVar[dict[str, Any]] = {"remember_data": False}
+    _y = None
+    _X = None
+
+    def __init__(
+        self,
+        horizon: int | str | None = None,
+        measured: Sequence[Hashable] | None = None,
+        sp: int | Sequence[int] | None = None,
+        holidays: str | None = None,
+        members: Sequence[str | Mapping[str, Any]] | None = None,
+        level: float = 90.0,
+        n_windows: int | None = None,
+        random_state: int = 0,
+    ) -> None:
+        """Keep the parameters as they are."""
+        self.horizon = horizon
+        self.measured = measured
+        self.sp = sp
+        self.holidays = holidays
+        self.members = members
+        self.level = level
+        self.n_windows = n_windows
+        self.random_state = random_state
+        super().__init__()
+
+    def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> "ModelZoo":
+        self._history = start_history(y, X)
+        self._longer: Zoo | None = None
+        panel = self._panel()
+        self.zoo_ = build_zoo(panel, self._spec(self._find_horizon(panel, fh)))
+        return self
+
+    def _update(self, y: pd.DataFrame, X: pd.DataFrame | None = None, *, update_params: bool = True) -> "ModelZoo":
+        self._history = self._history.add(y, X)
+        if update_params:
+            self.zoo_ = build_zoo(self._panel(), self.zoo_.spec)
+            self._longer = None
+        return self
+
+    def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
+        asked = self._ask(fh, X)
+        return pd.DataFrame({self._history.target: asked.take(asked.steps.forecast)}, index=asked.index)
+
+    def _predict_quantiles(
+        self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: Sequence[float]
+    ) -> pd.DataFrame:
+        asked = self._ask(fh, X)
+        columns = pd.MultiIndex.from_product([[self._history.target], list(alpha)])
+        values = [asked.take(quantile_of(asked.steps, float(a), self.zoo_.spec.level)) for a in alpha]
+        return pd.DataFrame(np.stack(values, axis=1), index=asked.index, columns=columns)
+
+    def explain(self, X: pd.DataFrame | None = None) -> pd.DataFrame:
+        """Return how each forecast of the zoo's horizon adds up, see `loopcast.zoo.explain`.
+
+        Args:
+            X: predictors for the horizon, as for `predict`.
+        """
+        self.check_is_fitted()
+        return explain(self.zoo_, self._panel(X))
+
+    def _panel(self, x: pd.DataFrame | None = None) -> Panel:
+        history = self._history if x is None else self._history.add(None, x)
+        return history.panel(self.measured or ())
+
+    def _spec(self, horizon: Horizon) -> ZooSpec:
+        members = tuple(member_spec(member) for member in self.members or ())
+        spec = ZooSpec(horizon=horizon, members=members, level=self.level, holidays=self.holidays)
+        return spec if self.n_windows is None else replace(spec, n_windows=self.n_windows)
+
+    def _find_horizon(self, panel: Panel, fh: ForecastingHorizon | None) -> Horizon:
+        if self.horizon is not None:
+            return Horizon.parse(self.horizon)
+        if fh is None:
+            period = seasonal_periods(panel.spec.frequency)[0]
+            return Horizon(steps=min(max(period, SHORTEST_HORIZON), LONGEST_HORIZON))
+        _, positions = locate(self._history, fh)
+        return Horizon(steps=max(1, int((positions - panel.last[:, None])[panel.last >= 0].max(initial=1))))
+
+    def _ask(self, fh: ForecastingHorizon, x: pd.DataFrame | None) -> Asked:
+        panel = self._panel(x)
+        index, positions = locate(self._history, fh)
+        last = panel.last[:, None]
+        column = np.where(last >= 0, positions - last - 1, -1)
+        needed = max(1, int(column.max()) + 1)
+        zoo = self._zoo_for(needed, panel)
+        # Steps that no model reaches, because a series ended long ago, are the seasonal naive's.
+        steps = predict_steps(replace(zoo, spec=replace(zoo.spec, horizon=Horizon(steps=needed))), panel)
+        for sentence in steps.unmet:
+            warnings.warn(f"ModelZoo: {sentence}", stacklevel=2)
+        return Asked(steps, index, column)
+
+    def _zoo_for(self, needed: int, panel: Panel) -> Zoo:
+        """Return the zoo that reaches so many steps; one for a longer horizon is built when it is first asked for."""
+        if needed <= reach(self.zoo_):
+            return self.zoo_
+        if self._longer is None or reach(self._longer) < needed:
+            warnings.warn(f"ModelZoo: built models for {needed} steps; give fh, or horizon, to fit", stacklevel=2)
+            self._longer = build_zoo(panel, replace(self.zoo_.spec, horizon=Horizon(steps=needed)))
+        return self._longer
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state to be pickled or copied: zoos as their documents."""
+        state = dict(self.__dict__)
+        return state | {name: zoo_to_document(state[name]) for name in _ZOOS if state.get(name) is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the state that `__getstate__` gave."""
+        made = {name: zoo_from_document(state[name]) for name in _ZOOS if state.get(name) is not None}
+        self.__dict__.update(state | made)
+
+    @classmethod
+    def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
+        """Return parameters for sktime's test suite, small and fast."""
+        naive = {"name": "seasonal_naive", "parameters": {"period": 7}}
+        return [{"n_windows": 3}, {"horizon": 3, "members": [naive], "level": 80.0, "n_windows": 2}]
+
+
+def reach(zoo: Zoo) -> int:
+    """Return the steps that all models of a zoo reach."""
+    return min(block.situation.steps for block in zoo.blocks)
+
+
+def member_spec(member: str | Mapping[str, Any]) -> MemberSpec:
+    """Return the member's specification."""
+    return MemberSpec(member) if isinstance(member, str) else MemberSpec(**member)
+
+
+def locate(history: History, fh: ForecastingHorizon) -> tuple[pd.Index, IntArray]:
+    """Return the times that a horizon means, series by series, and their positions of shape (S, F).
+
+    A relative horizon counts from the end of each series.
+    """
+    values, axis, n_series = fh.to_pandas(), history.axis, len(history.y)
+    if fh.is_relative:
+        length = step_ns(axis.frequency)
+        if isinstance(values, pd.TimedeltaIndex) and length is not None:
+            values = pd.Index(values.as_unit("ns").asi8 // length)
+        times, positions = axis.ahead(history.ends, values.to_numpy(dtype=np.int64))
+    else:
+        positions = np.broadcast_to(axis.number(values), (n_series, len(values)))
+        times = axis.label(positions[0]) if n_series == 1 else axis.label(positions.reshape(-1))
+    return history.label(times, len(values)), positions
+
+
+def quantile_of(steps: Steps, alpha: float, level: float) -> FloatArray:
+    """Return the forecasts' quantile: the interval's end on that side, stretched as a normal distribution's is."""
+    share = float(ndtri(alpha) / ndtri(0.5 + level / 200.0))
+    width = steps.upper - steps.forecast if share >= 0 else steps.forecast - steps.lower
+    return np.asarray(steps.forecast + share * width)
