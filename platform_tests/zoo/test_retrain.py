@@ -19,7 +19,7 @@ def known(panel, periods):
 
 @pytest.fixture(scope="module")
 def panel():
-    return hourly_panel(70)
+    return hourly_panel(110)
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +61,13 @@ def test_what_comes_after_the_last_origin_is_not_looked_at(zoo, panel):
 
 
 def test_a_panel_that_starts_later_is_enough(zoo, panel):
-    block = retrain(zoo, known(panel, 24).since(40 * 24)).blocks[0]
-    assert block.n_windows == zoo.blocks[0].n_windows + 3
-    assert block.until == panel.times(panel.last - 24)
+    """The minimal history holds what the features of the new rows look at, so the same is learned from it."""
+    whole = retrain(zoo, known(panel, 48))
+    deepest = min(offset.first for offset in zoo.minimal_history)
+    short = retrain(zoo, known(panel, 48).since(int(panel.last[0]) - 96 + deepest))
+    np.testing.assert_allclose(whole.blocks[0].learned.gram, short.blocks[0].learned.gram, rtol=1e-9)
+    left, right = predict(whole, known(panel, 48)).forecasts, predict(short, known(panel, 48)).forecasts
+    pd.testing.assert_frame_equal(left, right, rtol=1e-9)
 
 
 def test_a_series_that_stands_still_keeps_nobody_waiting():

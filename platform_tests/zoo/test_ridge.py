@@ -1,6 +1,7 @@
 """Batched ridge against the textbook's single problem."""
 
 import numpy as np
+import pytest
 
 from loopcast.zoo.ridge import PENALTIES, fit_ridge
 
@@ -55,3 +56,36 @@ def test_a_constant_column_and_a_constant_target_give_finite_zeros():
     fit = fit_ridge(x, np.full_like(y, 3.0), np.ones_like(y), pool=3)
     assert np.allclose(fit.coefficients, 0.0)
     assert np.allclose(fit.intercept, 3.0)
+
+
+def test_adding_a_row_is_the_same_as_having_fitted_with_it():
+    x, y = problem()
+    fit = fit_ridge(x[:, :30], y[:, :30], np.ones_like(y[:, :30]), pool=1)
+    sums = fit.sums
+    for row in range(30, 40):
+        sums = sums.add(x[:, row], y[:, row])
+    coefficients, intercept = sums.solve()
+    for b in range(3):
+        z = np.concatenate([np.ones((40, 1)), (x[b] - fit.center[b]) / fit.spread[b]], axis=1)
+        ridge = np.diag([1e-9, *[fit.penalty[b]] * 4])
+        beta = np.linalg.solve(z.T @ z + ridge, z.T @ (y[b] - fit.intercept[b]))
+        assert np.allclose(coefficients[b], beta[1:] / fit.spread[b])
+        assert intercept[b] == pytest.approx(fit.intercept[b] + beta[0])
+
+
+def test_the_sums_alone_give_the_fit_back():
+    x, y = problem()
+    fit = fit_ridge(x, y, 0.9 ** np.arange(40.0)[::-1] * np.ones_like(y), pool=3)
+    coefficients, intercept = fit.sums.solve()
+    assert np.allclose(coefficients, fit.coefficients)
+    assert np.allclose(intercept, fit.intercept)
+
+
+def test_with_decay_old_rows_are_forgotten_and_a_missing_target_teaches_nothing():
+    x, y = problem()
+    sums = fit_ridge(x, y, np.ones_like(y), pool=1).sums
+    for row in range(40):
+        sums = sums.add(x[:, row], y[:, row] + 100.0, decay=0.5)
+    assert np.allclose(sums.solve()[1], fit_ridge(x, y, np.ones_like(y), pool=1).intercept + 100.0, atol=1.0)
+    same = sums.add(x[:, 0], np.full(3, np.nan), decay=0.5)
+    assert np.array_equal(same.gram, sums.gram)

@@ -93,13 +93,13 @@ def _seasonal_naive(regime: Regime) -> Iterator[MemberChoice]:
 
 def _linear(regime: Regime) -> Iterator[MemberChoice]:
     recent = MemberSpec("linear", MappingProxyType({"half_life_origins": 60}), label="linear_recent")
-    cells = regime.n_series * regime.n_origins * regime.situation.steps
-    taken = cells <= LINEAR_CELLS
+    problems = regime.n_series * regime.situation.steps
+    taken = problems <= LINEAR_PROBLEMS
     word = "at most" if taken else "more than"
-    reason = f"{cells} rows of features, {word} {LINEAR_CELLS}"
+    reason = f"{problems} regressions (series times steps), {word} {LINEAR_PROBLEMS}"
     yield MemberChoice(MemberSpec("linear"), taken=taken, reason=reason)
     yield MemberChoice(recent, taken=taken, reason=reason)
 
 
-LINEAR_CELLS = 20_000_000
+LINEAR_PROBLEMS = 12_000
 RULES: tuple[Rule, ...] = (_seasonal_naive, _linear)

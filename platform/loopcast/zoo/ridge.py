@@ -3,7 +3,7 @@
 What the columns mean does not belong here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,7 @@ class RidgeFit:
         intercept: value at the means, shape (B,).
         penalty: chosen penalty, shape (B,).
         spread: standard deviation of the columns, shape (B, K).
+        sums: what later rows are added to.
     """
 
     center: FloatArray
@@ -29,6 +30,59 @@ class RidgeFit:
     intercept: FloatArray
     penalty: FloatArray
     spread: FloatArray
+    sums: "RidgeSums"
+
+
+@dataclass(frozen=True, eq=False)
+class RidgeSums:
+    """Everything a batch of regressions knows of its rows, so that more can be added; immutable.
+
+    Columns are standardised as they were at the fit, and one constant column stands before them.
+
+    Args:
+        center: shape (B, K).
+        spread: shape (B, K), 0 for a column that was constant.
+        offset: mean of the target at the fit, shape (B,).
+        gram: weighted products of the columns, shape (B, K + 1, K + 1).
+        cross: weighted products of columns and target, shape (B, K + 1).
+        penalty: shape (B,).
+        row_weight: weight of a new row, shape (B,).
+    """
+
+    center: FloatArray
+    spread: FloatArray
+    offset: FloatArray
+    gram: FloatArray
+    cross: FloatArray
+    penalty: FloatArray
+    row_weight: FloatArray
+
+    def add(self, columns: FloatArray, target: FloatArray, *, decay: float = 1.0) -> "RidgeSums":
+        """Return the sums after one more row each.
+
+        Args:
+            columns: shape (B, K); NaN counts as the column's mean.
+            target: shape (B,); a problem whose target is NaN learns nothing.
+            decay: share that older rows keep of their weight, in (0, 1].
+        """
+        known = np.isfinite(target)
+        scaled = np.divide(columns - self.center, self.spread, out=np.zeros_like(columns), where=self.spread > 0)
+        row = np.concatenate([np.ones((len(target), 1)), np.nan_to_num(scaled, nan=0.0)], axis=1)
+        weight = np.where(known, self.row_weight, 0.0)
+        keep = np.where(known, decay, 1.0)
+        error = np.where(known, target - self.offset, 0.0)
+        gram = self.gram * keep[:, None, None] + (row * weight[:, None])[:, :, None] * row[:, None, :]
+        cross = self.cross * keep[:, None] + row * (weight * error)[:, None]
+        return replace(self, gram=gram, cross=cross)
+
+    def solve(self) -> tuple[FloatArray, FloatArray]:
+        """Return coefficients in units of target per unit of column, shape (B, K), and the values at the centers."""
+        n_columns = self.gram.shape[1]
+        ridge = np.broadcast_to(self.penalty[:, None], (len(self.penalty), n_columns)).copy()
+        ridge[:, 0] = 1e-9
+        found = np.linalg.solve(self.gram + ridge[:, :, None] * np.eye(n_columns), self.cross[..., None])[..., 0]
+        scaled = np.divide(found[:, 1:], self.spread, out=np.zeros_like(self.spread), where=self.spread > 0)
+        return scaled, self.offset + found[:, 0]
 
 
 def fit_ridge(columns: FloatArray, target: FloatArray, weights: FloatArray, *, pool: int) -> RidgeFit:
@@ -61,7 +115,17 @@ def fit_ridge(columns: FloatArray, target: FloatArray, weights: FloatArray, *, p
     penalty = np.repeat(PENALTIES[shared.argmin(axis=0)], pool)
     solution = np.einsum("bkj,bj->bk", vectors, projected / (values + penalty[:, None]))
     coefficients = np.divide(solution, spread, out=np.zeros_like(solution), where=spread > 0)
-    return RidgeFit(center=center, coefficients=coefficients, intercept=mean, penalty=penalty, spread=spread)
+    constant = np.concatenate([root[..., None], weighted], axis=2)
+    sums = RidgeSums(
+        center=center,
+        spread=spread,
+        offset=mean,
+        gram=np.swapaxes(constant, 1, 2) @ constant,
+        cross=np.einsum("bnk,bn->bk", constant, centred * root),
+        penalty=penalty,
+        row_weight=used.sum(axis=1) / np.maximum(np.where(used, weights, 0.0).sum(axis=1), 1e-300),
+    )
+    return RidgeFit(center, coefficients, mean, penalty, spread, sums)
 
 
 def standardise(columns: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

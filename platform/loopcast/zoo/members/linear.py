@@ -26,11 +26,12 @@ from loopcast.zoo.members.base import (
     training_origins,
 )
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.ridge import fit_ridge
+from loopcast.zoo.ridge import RidgeSums, fit_ridge
 
 CELLS_AT_ONCE = 8_000_000
 FEWEST_ROWS = 12
-REFIT_ORIGINS = 7
+LEARNED = ("center", "coefficients", "intercept", "weight")
+SUMS = ("spread", "offset", "gram", "cross", "penalty", "row_weight")
 
 
 class Linear(Member):
@@ -63,11 +64,15 @@ class Linear(Member):
             name=self.name,
             recipe=recipe,
             situation=situation,
-            parameters=self.parameters,
-            age=0,
+            decay=0.5 ** (1.0 / self._half_life) if self._half_life else 1.0,
             terms=parts[0][0],
             **arrays,
         )
+
+    @property
+    def _half_life(self) -> float:
+        """Origins after which a row counts half; 0: never."""
+        return float(self.parameters.get("half_life_origins") or 0.0)
 
     def _fit_chunk(
         self, panel: Panel, recipe: Recipe, origins: IntArray, ends: IntArray, series: IntArray
@@ -94,18 +99,21 @@ class Linear(Member):
             "coefficients": fit.coefficients.reshape(*shape, -1),
             "intercept": fit.intercept.reshape(shape),
             "weight": (np.abs(fit.coefficients + design.fixed) * fit.spread).reshape(*shape, -1),
+            **{name: _unflatten(getattr(fit.sums, name), shape) for name in SUMS},
         }
 
     def _weights(self, origins: IntArray) -> FloatArray:
-        half_life = self.parameters.get("half_life_origins")
-        if half_life is None:
+        if not self._half_life:
             return np.ones((1, 1, origins.shape[1]))
         age = np.arange(origins.shape[1], dtype=np.float64)[::-1]
-        return np.asarray(0.5 ** (age / float(half_life)))[None, None, :]
+        return np.asarray(0.5 ** (age / self._half_life))[None, None, :]
 
 
 class FittedLinear(FittedMember):
-    """See `Linear`. Arrays have the shape (series, steps, terms), the intercept (series, steps)."""
+    """See `Linear`. Arrays have the shape (series, steps, terms), the intercept (series, steps).
+
+    The sums (see `loopcast.zoo.ridge.RidgeSums`) are what `update` adds new rows to.
+    """
 
     kind = "linear"
 
@@ -115,17 +123,24 @@ class FittedLinear(FittedMember):
         name: str,
         recipe: Recipe,
         situation: Situation,
-        parameters: Mapping[str, Any],
-        age: int,
+        decay: float,
         terms: tuple[Term, ...],
         center: FloatArray,
         coefficients: FloatArray,
         intercept: FloatArray,
         weight: FloatArray,
+        spread: FloatArray,
+        offset: FloatArray,
+        gram: FloatArray,
+        cross: FloatArray,
+        penalty: FloatArray,
+        row_weight: FloatArray,
     ) -> None:
         """Keep what was learned."""
         self.name, self.recipe, self.terms = name, recipe, terms
-        self.situation, self.parameters, self.age = situation, dict(parameters), age
+        self.situation, self.decay = situation, decay
+        self.spread, self.offset, self.gram, self.cross = spread, offset, gram, cross
+        self.penalty, self.row_weight = penalty, row_weight
         self.center, self.coefficients, self.intercept, self.weight = center, coefficients, intercept, weight
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
@@ -135,16 +150,29 @@ class FittedLinear(FittedMember):
         return np.asarray(design.base + self.intercept[:, None] + part)
 
     def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedLinear":
-        """Return the regressions, fitted anew every seventh origin where the panel still holds enough history."""
-        age = self.age + int(np.max(ends - since, initial=0)) // self.situation.stride
-        if age >= REFIT_ORIGINS:
-            try:
-                return Linear(self.parameters, label=self.name).fit(panel, self.situation, ends)
-            except ModelError:
-                pass  # a minimal history: what was learned from the whole one stays
-        aged = copy(self)
-        aged.age = age
-        return aged
+        """Return the regressions after the rows whose targets came since were added to the sums."""
+        steps, stride = self.recipe.steps, self.situation.stride
+        newest = int(np.max(ends - since, initial=0))
+        back = np.arange(-(-(newest + steps) // stride), 0, -1, dtype=np.int64) * stride
+        origins = ends[:, None] - back
+        positions = origins[:, :, None] + np.arange(1, steps + 1)
+        is_new = (positions > since[:, None, None]) & (positions <= ends[:, None, None])
+        is_new &= (origins >= self.recipe.long)[:, :, None]
+        if not is_new.any():
+            return self
+        design = self._design(panel, origins)
+        target = np.where(is_new, take_positions(panel.y, positions), np.nan) - design.base
+        shape = self.intercept.shape
+        sums = RidgeSums(**{name: _flatten(getattr(self, name), shape) for name in ("center", *SUMS)})
+        for row in range(origins.shape[1]):
+            columns = _flatten(design.values[:, row], shape)
+            sums = sums.add(columns, target[:, row].ravel(), decay=self.decay)
+        coefficients, intercept = sums.solve()
+        later = copy(self)
+        later.coefficients, later.intercept = _unflatten(coefficients, shape), intercept.reshape(shape)
+        later.gram, later.cross = _unflatten(sums.gram, shape), _unflatten(sums.cross, shape)
+        later.weight = np.abs(later.coefficients + design.fixed) * self.spread
+        return later
 
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
         """Return one term per feature, its fixed and its learned part together, and the constant."""
@@ -169,11 +197,9 @@ class FittedLinear(FittedMember):
 
     def to_document(self) -> Json:
         """Return recipe and arrays."""
-        arrays: dict[str, Any] = {
-            name: as_floats(getattr(self, name)) for name in ("center", "coefficients", "intercept", "weight")
-        }
+        arrays: dict[str, Any] = {name: as_floats(getattr(self, name)) for name in (*LEARNED, *SUMS)}
         terms = [[term.name, term.variable] for term in self.terms]
-        learned = {"situation": asdict(self.situation), "parameters": self.parameters, "age": self.age}
+        learned = {"situation": asdict(self.situation), "decay": self.decay}
         return {"name": self.name, "recipe": asdict(self.recipe), **learned, "terms": terms, **arrays}
 
     @classmethod
@@ -183,15 +209,14 @@ class FittedLinear(FittedMember):
         for field in ("holidays", "known_ahead"):
             raw[field] = tuple(raw[field])
         raw["lagged"] = tuple((name, lead) for name, lead in raw["lagged"])
-        arrays = {name: from_floats(document[name]) for name in ("center", "coefficients", "intercept", "weight")}
+        arrays = {name: from_floats(document[name]) for name in (*LEARNED, *SUMS)}
         terms = tuple(Term(name, variable) for name, variable in document["terms"])
         situation = situation_from_document(document["situation"])
         return cls(
             name=document["name"],
             recipe=Recipe(**raw),
             situation=situation,
-            parameters=document["parameters"],
-            age=document["age"],
+            decay=document["decay"],
             terms=terms,
             **arrays,
         )
@@ -202,3 +227,13 @@ class FittedLinear(FittedMember):
 
     def _centred(self, design: Design) -> FloatArray:
         return np.nan_to_num(design.values - self.center[:, None], nan=0.0)
+
+
+def _flatten(values: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return an array of shape (series, steps, ...) as (series * steps, ...)."""
+    return values.reshape(shape[0] * shape[1], *values.shape[2:])
+
+
+def _unflatten(values: FloatArray, shape: tuple[int, int]) -> FloatArray:
+    """Return what `_flatten` made flat."""
+    return values.reshape(*shape, *values.shape[1:])
