@@ -9,8 +9,10 @@ from hypothesis.extra.numpy import arrays
 
 from loopcast.zoo.measures import (
     interval_coverage,
+    interval_score,
     mean_absolute_error,
     mean_error,
+    pinball_loss,
     root_mean_squared_error,
     seasonal_naive_scale,
 )
@@ -45,3 +47,24 @@ def test_the_scale_is_the_mean_seasonal_change(y, period):
     changes = [c for c in changes if not math.isnan(c)]
     expected = sum(changes) / len(changes) if changes and sum(changes) else math.nan
     assert np.isclose(seasonal_naive_scale(y, period)[0], expected, equal_nan=True)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SERIES, arrays(np.float64, (12, 3), elements=st.floats(-1e3, 1e3)))
+def test_pinball_is_what_a_loop_gives_and_half_the_absolute_error_at_the_median(y_true, quantiles):
+    total = 0.0
+    for t, row in zip(y_true, quantiles, strict=True):
+        for p, q in zip((0.1, 0.5, 0.9), row, strict=True):
+            total += p * (t - q) if t >= q else (1 - p) * (q - t)
+    assert math.isclose(pinball_loss(y_true, quantiles, np.array([0.1, 0.5, 0.9])), total / 36, abs_tol=1e-9)
+    median = pinball_loss(y_true, quantiles[:, 1:2], np.array([0.5]))
+    assert math.isclose(median, mean_absolute_error(y_true, quantiles[:, 1]) / 2, abs_tol=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SERIES, SERIES, SERIES)
+def test_the_interval_score_is_what_a_loop_gives(y_true, one, two):
+    lower, upper = np.minimum(one, two), np.maximum(one, two)
+    for t, low, up, found in zip(y_true, lower, upper, interval_score(y_true, lower, upper, level=80.0), strict=True):
+        penalty = 10.0 * (low - t) if t < low else 10.0 * (t - up) if t > up else 0.0
+        assert math.isclose(found, up - low + penalty, rel_tol=1e-9, abs_tol=1e-9)

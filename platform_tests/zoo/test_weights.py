@@ -1,8 +1,7 @@
-"""Combination weights and intervals."""
+"""Combination weights."""
 
 import numpy as np
 
-from loopcast.zoo.intervals import learn_intervals, rank_quantiles
 from loopcast.zoo.rolling import combine_online
 from loopcast.zoo.weights import combine, start_weights
 
@@ -63,20 +62,3 @@ def test_scaling_a_series_does_not_change_its_weights():
     forecasts, targets = planted([1.0, 2.0])
     one, two = learn(forecasts, targets), learn(1000 * forecasts, 1000 * targets)
     assert np.allclose(one, two)
-
-
-def test_intervals_cover_new_errors_at_their_level_and_are_asymmetric():
-    rng = np.random.default_rng(1)
-    errors = rng.exponential(1.0, (1, 400, 24)) * np.linspace(1, 3, 24)
-    made = learn_intervals(errors[:, :28], level=90.0)
-    lower, upper = made.around(np.zeros_like(errors))
-    inside = ((errors >= lower) & (errors <= upper))[:, 28:].mean()
-    assert 0.86 < inside < 0.96
-    assert -made.quantiles[0, 0] < made.quantiles[0, 1]
-    assert made.spread[0, -1] > made.spread[0, 0]
-
-
-def test_no_errors_give_an_interval_without_width():
-    made = learn_intervals(np.full((2, 3, 4), np.nan), level=90.0)
-    assert made.spread.tolist() == np.zeros((2, 4)).tolist()
-    assert rank_quantiles(np.full((1, 0), np.nan), 0.05).tolist() == [[0.0, 0.0]]

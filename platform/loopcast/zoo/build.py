@@ -11,10 +11,10 @@ from loopcast.dataops.frequency import seasonal_periods, steps_per_day
 from loopcast.zoo.arrays import FloatArray, first_present, last_present
 from loopcast.zoo.ask import ask
 from loopcast.zoo.features import look_back
-from loopcast.zoo.intervals import learn_intervals
+from loopcast.zoo.intervals import learn_intervals, replay_ends
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.rolling import Report, Rolling, roll, training_panel
+from loopcast.zoo.rolling import Report, Rolling, known_delay, roll, training_panel
 from loopcast.zoo.spec import ZooSpec, bin_width
 from loopcast.zoo.zoo import Availability, BinPromise, Block, Pending, SeriesKey, Zoo
 
@@ -39,7 +39,7 @@ def build_zoo(
     blocks: list[Block] = []
     first_index = 0
     for part in rolling:
-        blocks.append(build_block(part, spec, first_index=first_index))
+        blocks.append(build_block(part, first_index=first_index))
         first_index += part.situation.steps
     last = int(learned.last.max())
     depths = deepest_offsets(blocks)
@@ -91,7 +91,7 @@ def series_keys(panel: Panel) -> tuple[SeriesKey, ...]:
     return tuple(zip(*columns, strict=True)) if columns else ((),)
 
 
-def build_block(rolling: Rolling, spec: ZooSpec, *, first_index: int) -> Block:
+def build_block(rolling: Rolling, *, first_index: int) -> Block:
     """Return one situation's models with what they learned, and the forecast that is pending."""
     here, steps = rolling.ends[:, None], rolling.situation.steps
     view = rolling.panel.cut(rolling.ends, ahead=steps)
@@ -103,7 +103,9 @@ def build_block(rolling: Rolling, spec: ZooSpec, *, first_index: int) -> Block:
         members=rolling.fitted,
         learned=rolling.weights,
         corrections=rolling.corrections,
-        intervals=learn_intervals(rolling.targets - rolling.combined, level=spec.level),
+        intervals=learn_intervals(
+            rolling.targets - rolling.combined, delay=known_delay(rolling.origins, rolling.situation)
+        ),
         bounds=find_bounds(rolling.panel.y),
         until=until,
         pending=Pending(until[:, None], made, stages),
@@ -130,8 +132,8 @@ def make_promise(rolling: Sequence[Rolling], spec: ZooSpec, width: int) -> tuple
     errors, inside, steps = [], [], []
     for part in rolling:
         error = part.targets - part.combined
-        ends = learn_intervals(error, level=spec.level)
-        lower, upper = ends.around(np.zeros_like(error))
+        delay = known_delay(part.origins, part.situation)
+        lower, upper = replay_ends(error, level=spec.level, delay=delay)
         known = np.isfinite(error)
         errors.append(error[known])
         inside.append(((error >= lower) & (error <= upper))[known])

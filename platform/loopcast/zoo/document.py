@@ -14,6 +14,7 @@ from loopcast.zoo.corrections.registry import correction_from_document, correcti
 from loopcast.zoo.intervals import Intervals
 from loopcast.zoo.members.base import Offset, situation_from_document
 from loopcast.zoo.members.registry import member_from_document, member_to_document
+from loopcast.zoo.quantile_table import GRID
 from loopcast.zoo.regime import MemberChoice
 from loopcast.zoo.rolling import Failure
 from loopcast.zoo.spec import MemberSpec, ZooSpec
@@ -52,8 +53,7 @@ def block_to_document(block: Block) -> Json:
         "series": block.series.tolist(),
         "learned": weights_to_document(block.learned),
         "corrections": [correction_to_document(correction) for correction in block.corrections],
-        "spread": as_floats(block.intervals.spread),
-        "quantiles": as_floats(block.intervals.quantiles),
+        "intervals": intervals_to_document(block.intervals),
         "bounds": as_floats(block.bounds),
         "until": as_times(block.until),
         "pending": pending_to_document(block.pending),
@@ -103,13 +103,37 @@ def block_from_document(document: Json) -> Block:
         members=tuple(member_from_document(member) for member in document["members"]),
         learned=weights_from_document(document["learned"]),
         corrections=tuple(correction_from_document(correction) for correction in document["corrections"]),
-        intervals=Intervals(from_floats(document["spread"]), from_floats(document["quantiles"])),
+        intervals=intervals_from_document(document["intervals"]),
         bounds=from_floats(document["bounds"]),
         until=from_times(document["until"]),
         pending=pending_from_document(document["pending"]),
         choices=tuple(choice_from_document(choice) for choice in document["choices"]),
         n_windows=document["n_windows"],
         first_index=document["first_index"],
+    )
+
+
+def intervals_to_document(intervals: Intervals) -> Json:
+    """Return spreads, quantiles and the errors behind them as JSON values."""
+    return {
+        "delay": intervals.delay,
+        "probabilities": as_floats(GRID),
+        "quantiles": as_floats(intervals.table),
+        "shift": as_floats(intervals.shift),
+        "spread": as_floats(intervals.spread),
+        "shape": list(intervals.errors.shape),
+        "errors": as_floats(intervals.errors.ravel()),
+    }
+
+
+def intervals_from_document(document: Json) -> Intervals:
+    """Return what `intervals_to_document` wrote."""
+    return Intervals(
+        errors=from_floats(document["errors"]).reshape(document["shape"]),
+        shift=from_floats(document["shift"]),
+        delay=document["delay"],
+        spread=from_floats(document["spread"]),
+        table=from_floats(document["quantiles"]),
     )
 
 

@@ -48,6 +48,48 @@ def interval_coverage(y_true: FloatArray, lower: FloatArray, upper: FloatArray) 
     return float(100.0 * np.mean((lower <= y_true) & (y_true <= upper)))
 
 
+def pinball_loss(y_true: FloatArray, quantiles: FloatArray, probabilities: FloatArray) -> float:
+    """Return the mean pinball loss of quantile forecasts in the target's unit; best 0.
+
+    Args:
+        y_true: shape (n,).
+        quantiles: shape (n, P).
+        probabilities: in (0, 1), shape (P,).
+
+    References:
+        Koenker and Bassett (1978), Regression quantiles, eq. 1.1.
+
+    Examples:
+        >>> pinball_loss(np.array([3.0]), np.array([[1.0, 5.0]]), np.array([0.25, 0.75]))
+        0.5
+    """
+    above = y_true[:, None] - quantiles
+    return float(np.mean(np.maximum(probabilities * above, (probabilities - 1.0) * above)))
+
+
+def interval_score(y_true: FloatArray, lower: FloatArray, upper: FloatArray, *, level: float) -> FloatArray:
+    """Return width plus penalty for truths outside, in the target's unit; best 0.
+
+    Divided by the seasonal naive scale and averaged, it is the mean scaled interval score (MSIS) of the M4 competition.
+
+    Args:
+        y_true: any shape.
+        lower: same shape.
+        upper: same shape.
+        level: percent in (0, 100).
+
+    References:
+        Gneiting and Raftery (2007), Strictly proper scoring rules, prediction, and estimation, eq. 43.
+
+    Examples:
+        >>> interval_score(np.array([1.0, 5.0]), np.zeros(2), np.full(2, 4.0), level=90.0).round(9).tolist()
+        [4.0, 24.0]
+    """
+    rate = 2.0 / (1.0 - level / 100.0)
+    outside = np.maximum(lower - y_true, 0.0) + np.maximum(y_true - upper, 0.0)
+    return np.asarray(upper - lower + rate * outside)
+
+
 def seasonal_naive_scale(y: FloatArray, seasonal_period: int) -> FloatArray:
     """Return each series' in-sample mean absolute seasonal change, the divisor of the scaled error.
 

@@ -141,7 +141,7 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
     made, stages = ask(block.members, block.learned, block.corrections, aligned, origins)
     forecast = stages[..., -1]
     low, high = block.bounds[:, None, None, 0], block.bounds[:, None, None, 1]
-    ends = (forecast, *block.intervals.around(forecast))
+    ends = (forecast, *block.intervals.around(forecast, level=zoo.spec.level))
     cells = match_cells(out, block, rows, chosen, lead)
     source = (cells.row, 0, cells.step)
     usable = np.isfinite(forecast[source])
