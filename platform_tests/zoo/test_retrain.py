@@ -57,7 +57,7 @@ def test_what_comes_after_the_last_origin_is_not_looked_at(zoo, panel):
     shown = known(panel, 30)
     changed = replace(panel, y=np.where(np.arange(panel.y.shape[1]) > panel.last[0] - 30, 1e6, panel.y))
     left, right = retrain(zoo, shown), retrain(zoo, known(changed, 30))
-    np.testing.assert_array_equal(left.blocks[0].learned.gram, right.blocks[0].learned.gram)
+    np.testing.assert_array_equal(left.blocks[0].learned.error, right.blocks[0].learned.error)
 
 
 def test_a_panel_that_starts_later_is_enough(zoo, panel):
@@ -65,7 +65,7 @@ def test_a_panel_that_starts_later_is_enough(zoo, panel):
     whole = retrain(zoo, known(panel, 48))
     deepest = min(offset.first for offset in zoo.minimal_history)
     short = retrain(zoo, known(panel, 48).since(int(panel.last[0]) - 96 + deepest))
-    np.testing.assert_allclose(whole.blocks[0].learned.gram, short.blocks[0].learned.gram, rtol=1e-9)
+    np.testing.assert_allclose(whole.blocks[0].learned.error, short.blocks[0].learned.error, rtol=1e-9)
     left, right = predict(whole, known(panel, 48)).forecasts, predict(short, known(panel, 48)).forecasts
     pd.testing.assert_frame_equal(left, right, rtol=1e-9)
 

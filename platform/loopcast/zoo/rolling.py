@@ -282,7 +282,7 @@ def combine_online(
         prior: weights before anything is known, shape (M,).
         delay: windows after which a window's targets are known, at least 1.
     """
-    state = start_weights(len(forecasts), prior)
+    state = start_weights(len(forecasts), forecasts.shape[2], prior)
     base = np.full(targets.shape, np.nan)
     n_windows = forecasts.shape[1]
     for window in range(n_windows + delay):

@@ -1,4 +1,4 @@
-"""How members are combined: weights per series on the simplex, learned window by window from backtest errors.
+"""How members are combined: weights per series and step on the simplex, learned window by window from past errors.
 
 Fitting members and intervals do not belong here.
 """
@@ -9,10 +9,13 @@ import numpy as np
 
 from loopcast.zoo.arrays import FloatArray
 
-POOL_WINDOWS = 7.0
-PRIOR_POWER = 6.0
-ROUNDS = 20
-RATE = 0.25
+POWER = 4.0  # of the relative error
+OWN = 0.8  # share of a series' own errors in it; the rest is the median of all series
+RATE = 0.6
+RAMP_WINDOWS = 14.0  # windows after which regrets count half
+KEPT = 0.998  # of older windows, at each new one
+STEP_SHARE = 0.5  # of a step's own loss; the rest is the mean of all steps
+STEP_CELLS = 50_000  # series x steps x members up to which steps have weights of their own
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,63 +23,89 @@ class WeightState:
     """What is known of M members' errors on S series; immutable.
 
     Args:
-        gram: sums over windows of products of the members' errors, shape (S, M, M).
+        regret: how much better than the combination each member was, summed over windows, shape (S, 1 or H, M).
+        variance: sum of the squares of the same, shape (S, 1 or H, M).
+        extent: largest of the same, shape (S, 1 or H, 1).
+        error: sum of the members' mean absolute errors, shape (S, M).
         windows: how many windows they hold, shape (S,).
-        scale: sum of the members' mean errors, shape (S,).
-        cells: how many cells it holds, shape (S,).
         prior: weight of each member before anything is known, shape (M,), summing to 1.
     """
 
-    gram: FloatArray
+    regret: FloatArray
+    variance: FloatArray
+    extent: FloatArray
+    error: FloatArray
     windows: FloatArray
-    scale: FloatArray
-    cells: FloatArray
     prior: FloatArray
 
     @property
     def weights(self) -> FloatArray:
-        """The weights as they are now, shape (S, 1, M), summing to 1 over members."""
-        return solve_weights(self.gram, self.windows, self.prior)[:, None]
+        """The weights as they are now, shape (S, 1 or H, M), summing to 1 over members.
+
+        The prior, times a power of the relative error, times the exponential of the regret at a rate that follows its
+        size: a member that is good on average counts at once, one that is good beside the others with time.
+
+        References:
+            Wintenberger (2017), Optimal learning with Bernstein online aggregation; relative errors as weights go back
+            to Bates and Granger (1969).
+        """
+        size = self.error + 1e-6 * self.error.mean(axis=1, keepdims=True) + 1e-300
+        relative = np.log(size) - np.log(size).mean(axis=1, keepdims=True)
+        known = self.windows > 0
+        pool = np.median(relative[known], axis=0) if known.any() else np.zeros(relative.shape[1])
+        relative = np.where(known[:, None], OWN * relative + (1.0 - OWN) * pool, pool)
+        ramp = (self.windows / (self.windows + RAMP_WINDOWS))[:, None, None]
+        n_members = max(2, relative.shape[1])
+        rate = np.minimum(0.5 / (self.extent + 1e-300), np.sqrt(np.log(n_members) / (self.variance + 1e-300)))
+        score = np.log(self.prior) - POWER * relative[:, None] + RATE * ramp * rate * self.regret
+        share = np.exp(score - score.max(axis=2, keepdims=True))
+        return np.asarray(share / share.sum(axis=2, keepdims=True))
 
     def learn(self, forecasts: FloatArray, targets: FloatArray) -> "WeightState":
-        """Return the state after one more window.
+        """Return the state after one more window. A silent member is charged three times the others' largest error.
 
         Args:
             forecasts: shape (S, H, M), NaN = nothing to say.
             targets: shape (S, H), NaN = unknown.
-
-        References:
-            Kivinen and Warmuth (1997), exponentiated gradient; robust weights as in iteratively reweighted least
-            squares.
         """
         errors = targets[..., None] - forecasts
         silent = np.isnan(errors) & np.isfinite(targets)[..., None]
-        size = np.nan_to_num(np.abs(errors)).max(axis=2, keepdims=True)
-        errors = np.nan_to_num(np.where(silent, 3.0 * size, errors))
         counted = np.isfinite(targets) & ~silent.all(axis=2)
-        mean = np.abs(errors).mean(axis=2) * counted
-        total, cells = self.scale + mean.sum(axis=1), self.cells + counted.sum(axis=1)
-        scale = total / np.maximum(cells, 1.0)
-        scale = np.where(scale > 0, scale, 1.0)[:, None]
-        robust = counted / (mean + 0.3 * scale) / scale
-        gram = np.einsum("shm,shn,sh->smn", errors, errors, robust, optimize=True)
+        size = np.nan_to_num(np.abs(errors)).max(axis=2, keepdims=True)
+        errors = np.where(counted[..., None], np.where(silent, 3.0 * size, errors), 0.0)
+        errors = np.nan_to_num(errors)
+        mixed = (errors * self.weights).sum(axis=2, keepdims=True)
+        loss = np.sign(mixed) * (errors - mixed)
         number = counted.sum(axis=1)
-        gram /= np.maximum(number, 1)[:, None, None]
-        windows = self.windows + (number > 0)
-        return replace(self, gram=self.gram + gram, windows=windows, scale=total, cells=cells)
+        mean = (loss.sum(axis=1) / np.maximum(number, 1)[:, None])[:, None]
+        if self.regret.shape[1] > 1:
+            mean = np.where(counted[..., None], STEP_SHARE * loss + (1.0 - STEP_SHARE) * mean, 0.0)
+        told = number > 0
+        kept = np.where(told, KEPT, 1.0)
+        error = np.abs(errors).sum(axis=1) / np.maximum(number, 1)[:, None]
+        return replace(
+            self,
+            regret=self.regret * kept[:, None, None] - mean,
+            variance=self.variance * kept[:, None, None] + mean**2,
+            extent=np.maximum(self.extent * kept[:, None, None], np.abs(mean).max(axis=2, keepdims=True)),
+            error=self.error * kept[:, None] + error,
+            windows=self.windows + told,
+        )
 
 
-def start_weights(n_series: int, prior: FloatArray) -> WeightState:
+def start_weights(n_series: int, steps: int, prior: FloatArray) -> WeightState:
     """Return the state before any window.
 
     Args:
         n_series: S.
-        prior: shape (M,), at least 0, not all 0.
+        steps: H.
+        prior: shape (M,), positive.
     """
     share = np.asarray(prior, dtype=np.float64)
-    nothing = np.zeros(n_series)
-    gram = np.zeros((n_series, len(share), len(share)))
-    return WeightState(gram, nothing, nothing, nothing, share / share.sum())
+    own_steps = steps if n_series * steps * len(share) <= STEP_CELLS else 1
+    nothing = np.zeros((n_series, own_steps, len(share)))
+    error = np.zeros((n_series, len(share)))
+    return WeightState(nothing, nothing, nothing[..., :1], error, np.zeros(n_series), share / share.sum())
 
 
 def combine(forecasts: FloatArray, weights: FloatArray) -> FloatArray:
@@ -102,29 +131,3 @@ def effective_weights(forecasts: FloatArray, weights: FloatArray) -> FloatArray:
     present = np.isfinite(forecasts)
     share = np.where(present, np.maximum(weights, 1e-12), 0.0)
     return np.asarray(share / np.maximum(share.sum(axis=3, keepdims=True), 1e-300))
-
-
-def solve_weights(total: FloatArray, windows: FloatArray, start: FloatArray) -> FloatArray:
-    """Return simplex weights that make the combined error small, drawn to the pool of all series.
-
-    Args:
-        total: sums of error products, shape (S, M, M).
-        windows: how many windows they hold, shape (S,).
-        start: weights where nothing is known, shape (M,).
-
-    Returns:
-        Shape (S, M).
-    """
-    pooled = total.sum(axis=0) / max(float(windows.sum()), 1.0)
-    gram = (total + POOL_WINDOWS * pooled) / (windows + POOL_WINDOWS)[:, None, None]
-    own = np.diagonal(gram, axis1=1, axis2=2)
-    best = own.min(axis=1, keepdims=True)
-    prior = np.maximum(own / np.where(best > 0, best, 1.0), 1e-12) ** -PRIOR_POWER
-    prior = np.where(best > 0, prior, (own <= 0).astype(np.float64))
-    weights = prior / prior.sum(axis=1, keepdims=True)
-    for _ in range(ROUNDS):
-        slope = np.einsum("smn,sn->sm", gram, weights)
-        level = np.maximum(np.einsum("sm,sm->s", slope, weights), 1e-300)[:, None]
-        weights = weights * np.exp(-RATE * np.clip(slope / level - 1.0, -4.0, 4.0))
-        weights = weights / weights.sum(axis=1, keepdims=True)
-    return np.asarray(np.where((windows > 0)[:, None], weights, start))
