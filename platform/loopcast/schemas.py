@@ -22,6 +22,8 @@ DESCRIPTIONS = {
     "forecast": "point forecast, in the target's unit",
     "lower": "lower end of the interval",
     "upper": "upper end of the interval",
+    "probability": "share of actuals that should lie below the quantile, 0 to 1",
+    "quantile": "the actual should lie below it with that probability, in the target's unit",
     "level": "share of actuals that the interval should cover, percent",
     "forecast_type": "in_sample, out_of_sample or production",
     "model_index": "which of the zoo's models spoke; -1: only the seasonal naive",
@@ -184,6 +186,20 @@ def member_forecast_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
     }
     unique = [*series_keys, "timestamp", "origin", "member"]
     return pa.DataFrameSchema(columns, unique=unique, strict=True, name="member_forecast")
+
+
+def quantile_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of the quantile table; one row per series, origin, timestamp and probability."""
+    columns = {
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "origin": moment(),
+        "samples_ahead": count(1),
+        "probability": pa.Column("float64", [pa.Check.gt(0), pa.Check.lt(1)]),
+        "quantile": number(),
+    }
+    unique = [*series_keys, "timestamp", "origin", "probability"]
+    return pa.DataFrameSchema(columns, unique=unique, strict=True, name="quantile")
 
 
 def backtest_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:

@@ -12,7 +12,7 @@ import pytest
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import CallerError, DataError, ModelError
-from loopcast.schemas import contribution_schema, forecast_schema, member_forecast_schema
+from loopcast.schemas import contribution_schema, forecast_schema, member_forecast_schema, quantile_schema
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.explain import explain
@@ -142,6 +142,30 @@ def test_no_value_at_all_is_a_data_error_and_no_fitting_member_a_model_error():
     short = panel_from_frame(hourly_frame(1).head(10), HOURLY)
     with pytest.raises(ModelError, match="linear"):
         build_zoo(short, ZooSpec(horizon=Horizon.parse(3), members=(MemberSpec("linear"),)))
+
+
+@pytest.mark.parametrize("which", ["hourly", "shops"])
+def test_quantiles_that_are_asked_for_agree_with_the_interval(which, request):
+    zoo, panel = request.getfixturevalue(which)
+    keys = list(panel.spec.series_keys)
+    asked = replace(zoo, spec=replace(zoo.spec, quantiles=(0.05, 0.5, 0.95)))
+    made = predict(asked, panel)
+    table = quantile_schema(keys).validate(made.quantiles)
+    wide = table.pivot_table(index=[*keys, "timestamp"], columns="probability", values="quantile")
+    ends = made.forecasts.set_index([*keys, "timestamp"]).loc[wide.index]
+    assert (wide.diff(axis=1).iloc[:, 1:] >= 0).all(axis=None)
+    assert np.allclose(np.minimum(wide[0.05], ends["forecast"]), ends["lower"])
+    assert np.allclose(np.maximum(wide[0.95], ends["forecast"]), ends["upper"])
+    assert predict(zoo, panel).quantiles.empty
+
+
+def test_quantiles_of_a_stranger_are_those_of_its_seasonal_changes(shops):
+    zoo, _ = shops
+    stranger = panel_from_frame(shop_frame().replace({"shop": {"b": "c"}}), PANEL)
+    asked = replace(zoo, spec=replace(zoo.spec, quantiles=(0.1, 0.9)))
+    made = predict(asked, stranger).quantiles
+    new = made[made["shop"] == "c"].pivot_table(index="timestamp", columns="probability", values="quantile")
+    assert (new[0.1] < new[0.9]).all()
 
 
 def test_a_zoo_refuses_another_target(hourly):

@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from loopcast.dataops.frequency import Horizon, seasonal_periods, step_ns
@@ -144,9 +143,10 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
     def _predict_quantiles(
         self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: Sequence[float]
     ) -> pd.DataFrame:
-        asked = self._ask(fh, X)
+        probabilities = sorted({float(a) for a in alpha})
+        asked = self._ask(fh, X, quantiles=tuple(probabilities))
         columns = pd.MultiIndex.from_product([[self._history.target], list(alpha)])
-        values = [asked.take(quantile_of(asked.steps, float(a), self.zoo_.spec.level)) for a in alpha]
+        values = [asked.take(asked.steps.quantiles[..., probabilities.index(float(a))]) for a in alpha]
         return pd.DataFrame(np.stack(values, axis=1), index=asked.index, columns=columns)
 
     def explain(self, X: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -176,7 +176,7 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         _, positions = locate(self._history, fh)
         return Horizon(steps=max(1, int((positions - panel.last[:, None])[panel.last >= 0].max(initial=1))))
 
-    def _ask(self, fh: ForecastingHorizon, x: pd.DataFrame | None) -> Asked:
+    def _ask(self, fh: ForecastingHorizon, x: pd.DataFrame | None, *, quantiles: tuple[float, ...] = ()) -> Asked:
         panel = self._panel(x)
         index, positions = locate(self._history, fh)
         last = panel.last[:, None]
@@ -184,7 +184,9 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         needed = max(1, int(column.max()) + 1)
         zoo = self._zoo_for(needed, panel)
         # Steps that no model reaches, because a series ended long ago, are the seasonal naive's.
-        steps = predict_steps(replace(zoo, spec=replace(zoo.spec, horizon=Horizon(steps=needed))), panel)
+        steps = predict_steps(
+            replace(zoo, spec=replace(zoo.spec, horizon=Horizon(steps=needed), quantiles=quantiles)), panel
+        )
         for sentence in steps.unmet:
             warnings.warn(f"ModelZoo: {sentence}", stacklevel=2)
         return Asked(steps, index, column)
@@ -240,10 +242,3 @@ def locate(history: History, fh: ForecastingHorizon) -> tuple[pd.Index, IntArray
         positions = np.broadcast_to(axis.number(values), (n_series, len(values)))
         times = axis.label(positions[0]) if n_series == 1 else axis.label(positions.reshape(-1))
     return history.label(times, len(values)), positions
-
-
-def quantile_of(steps: Steps, alpha: float, level: float) -> FloatArray:
-    """Return the forecasts' quantile: the interval's end on that side, stretched as a normal distribution's is."""
-    share = float(ndtri(alpha) / ndtri(0.5 + level / 200.0))
-    width = steps.upper - steps.forecast if share >= 0 else steps.forecast - steps.lower
-    return np.asarray(steps.forecast + share * width)

@@ -25,12 +25,15 @@ class Prediction:
     Args:
         forecasts: forecast table, see `loopcast.schemas.forecast_schema`.
         members: member forecast table, see `loopcast.schemas.member_forecast_schema`.
+        quantiles: quantile table, see `loopcast.schemas.quantile_schema`; no rows unless the zoo's specification names
+            probabilities.
         situations_unmet: what the zoo had no model for, and what was done instead.
         notes: variables with values missing inside of what the zoo looks at; each counts as its usual value.
     """
 
     forecasts: pd.DataFrame
     members: pd.DataFrame
+    quantiles: pd.DataFrame
     situations_unmet: tuple[str, ...]
     notes: tuple[str, ...]
 
@@ -54,6 +57,7 @@ def predict(zoo: Zoo, panel: Panel) -> Prediction:
     return Prediction(
         forecasts=rows.frame(steps, zoo),
         members=rows.member_frame(steps, zoo),
+        quantiles=rows.quantile_frame(steps, zoo),
         situations_unmet=steps.unmet,
         notes=steps.notes,
     )
@@ -106,6 +110,15 @@ class Rows:
             label = pd.Series([name] * len(rows), dtype="str")
             parts.append(self.identify(steps, rows).assign(member=label, forecast=values[rows]))
         return pd.concat(parts, ignore_index=True)
+
+    def quantile_frame(self, steps: Steps, zoo: Zoo) -> pd.DataFrame:
+        """Return the quantile table: one row per forecast and probability."""
+        probabilities = np.array(zoo.spec.quantiles, dtype=np.float64)
+        rows = np.repeat(np.arange(len(self.series)), len(probabilities))
+        values = steps.quantiles[self.series, self.step - 1].reshape(-1)
+        return self.identify(steps, rows).assign(
+            probability=np.tile(probabilities, len(self.series)), quantile=values.astype(np.float64)
+        )
 
 
 def forecast_rows(zoo: Zoo, steps: Steps) -> Rows:

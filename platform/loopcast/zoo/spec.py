@@ -46,6 +46,7 @@ class ZooSpec:
         horizon: steps, or whole local calendar units.
         members: the members; empty: those that suit the data, see `loopcast.zoo.regime`.
         level: confidence level of the intervals, percent in (0, 100).
+        quantiles: probabilities in (0, 1), ascending, whose quantiles are forecast as well.
         holidays: country, or country and subdivision (`US`, `US-MN`), or None.
         n_windows: backtest origins, at least 1; fewer where the history is short.
         training_length: newest steps that members learn from; None: all.
@@ -59,6 +60,7 @@ class ZooSpec:
     horizon: Horizon
     members: tuple[MemberSpec, ...] = ()
     level: float = 90.0
+    quantiles: tuple[float, ...] = ()
     holidays: str | None = None
     n_windows: int = 28
     training_length: int | None = None
@@ -74,6 +76,7 @@ class ZooSpec:
             "horizon": str(self.horizon),
             "members": [member.to_document() for member in self.members],
             "level": self.level,
+            "quantiles": list(self.quantiles),
             "holidays": self.holidays,
             "n_windows": self.n_windows,
             "training_length": self.training_length,
@@ -88,7 +91,7 @@ class ZooSpec:
     def from_document(cls, document: Json) -> "ZooSpec":
         """Return the specification that `to_document` wrote."""
         members = tuple(MemberSpec.from_document(member) for member in document["members"])
-        given = {"horizon", "members", "preprocessing", "periods"}
+        given = {"horizon", "members", "preprocessing", "periods", "quantiles"}
         periods = document.get("periods")
         rest = {name: value for name, value in document.items() if name not in given}
         # Zoos built before there was any preprocessing do not mention it.
@@ -98,6 +101,7 @@ class ZooSpec:
             members=members,
             preprocessing=chosen,
             periods=None if periods is None else tuple(periods),
+            quantiles=tuple(document.get("quantiles", ())),
             **rest,
         )
 

@@ -28,6 +28,7 @@ class Steps:
         forecast: shape (S, H).
         lower: shape (S, H).
         upper: shape (S, H).
+        quantiles: those that the specification names, shape (S, H, P).
         members: shape (S, H, M).
         weights: weight each member really had, shape (S, H, M).
         model_index: shape (S, H); -1 where no model but the seasonal naive spoke.
@@ -43,6 +44,7 @@ class Steps:
     forecast: FloatArray
     lower: FloatArray
     upper: FloatArray
+    quantiles: FloatArray
     members: FloatArray
     weights: FloatArray
     model_index: IntArray
@@ -79,31 +81,34 @@ def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Step
         back = period * -(-ahead // period)
         guess = take_positions(fill_seasonal(panel.y, period), origins[:, None] + (ahead - back))
         forecast = np.where(np.isfinite(forecast), forecast, guess)
-    past = panel.y[:, : int(origins.max()) + 1]
-    period = min(zoo.seasonal_periods[-1], max(1, past.shape[1] // 2))
-    change = np.sort(past[:, period:] - past[:, :-period], axis=1)
-    count = np.isfinite(change).sum(axis=1)
     tail = (100.0 - zoo.spec.level) / 200.0
-    rows = np.arange(n_series)
-    ends = [
-        np.where(count > 0, change[rows, (share * np.maximum(count - 1, 0)).astype(np.int64)], 0.0)
-        if change.shape[1]
-        else np.zeros(n_series)
-        for share in (tail, 1.0 - tail)
-    ]
+    ends = naive_errors(zoo, panel, origins, (tail, 1.0 - tail, *zoo.spec.quantiles))
     empty = np.zeros((n_series, n_steps, len(zoo.member_names)))
     return Steps(
         panel=panel,
         origins=origins,
         forecast=forecast,
-        lower=forecast + np.minimum(ends[0], 0.0)[:, None],
-        upper=forecast + np.maximum(ends[1], 0.0)[:, None],
+        lower=forecast + np.minimum(ends[:, :1], 0.0),
+        upper=forecast + np.maximum(ends[:, 1:2], 0.0),
+        quantiles=forecast[..., None] + ends[:, None, 2:],
         members=np.full(empty.shape, np.nan),
         weights=empty,
         model_index=np.full(forecast.shape, -1, dtype=np.int64),
         lead=np.full(n_series, NO_MODEL, dtype=np.int64),
         block=np.full(n_series, -1, dtype=np.int64),
     )
+
+
+def naive_errors(zoo: Zoo, panel: Panel, origins: IntArray, probabilities: tuple[float, ...]) -> FloatArray:
+    """Return quantiles of the seasonal naive's past errors, shape (S, P); 0 where there are none."""
+    past = panel.y[:, : int(origins.max()) + 1]
+    period = min(zoo.seasonal_periods[-1], max(1, past.shape[1] // 2))
+    change = np.sort(past[:, period:] - past[:, :-period], axis=1)
+    count = np.isfinite(change).sum(axis=1)[:, None]
+    if not change.shape[1]:
+        return np.zeros((len(past), len(probabilities)))
+    column = (np.array(probabilities) * np.maximum(count - 1, 0)).astype(np.int64)
+    return np.where(count > 0, np.take_along_axis(change, column, axis=1), 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +146,16 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
     made, stages = ask(block.members, block.learned, block.corrections, aligned, origins)
     forecast = stages[..., -1]
     low, high = block.bounds[:, None, None, 0], block.bounds[:, None, None, 1]
-    ends = (forecast, *block.intervals.around(forecast, level=zoo.spec.level))
+    lower, upper = block.intervals.around(forecast, level=zoo.spec.level)
+    quantiles = block.intervals.quantiles(forecast, np.array(zoo.spec.quantiles))
     cells = match_cells(out, block, rows, chosen, lead)
     source = (cells.row, 0, cells.step)
     usable = np.isfinite(forecast[source])
     cells = Cells(cells.series[usable], cells.column[usable], cells.row[usable], cells.step[usable])
     target, source = (cells.series, cells.column), (cells.row, 0, cells.step)
-    for table, values in zip((out.forecast, out.lower, out.upper), ends, strict=True):
+    for table, values in ((out.forecast, forecast), (out.lower, lower), (out.upper, upper)):
         table[target] = np.clip(values, low, high)[source]
+    out.quantiles[target] = np.clip(quantiles, low[..., None], high[..., None])[source]
     out.model_index[target] = block.first_index + cells.step
     share = effective_weights(made, block.weights[:, None])
     for index, member in enumerate(block.members):
