@@ -19,6 +19,7 @@ from loopcast.zoo.explain import explain
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import predict
 from loopcast.zoo.spec import MemberSpec, ZooSpec
+from loopcast.zoo.steps import predict_steps
 from zoo_panels import DAY, HOURLY, PANEL, WEEK, hourly_frame, hourly_panel, shop_frame, shop_panel
 
 
@@ -194,6 +195,23 @@ def test_a_zoo_built_before_the_last_hour_came_serves_origins_after_it_from_an_h
     assert (
         predict(build_zoo(panel.cut(panel.last - 1), replace(DAY, origin_time=23 * 60)), panel).situations_unmet == ()
     )
+
+
+def test_a_predictor_that_ends_early_is_a_situation_of_its_own(hourly):
+    zoo, panel = hourly
+    assert dict(zoo.blocks[0].situation.predictor_ends) == {"temp": 0, "wind": 24}
+    late = panel.x["temp"].copy()
+    late[:, -5:] = np.nan
+    short = replace(panel, x={**panel.x, "temp": late})
+    said = predict(zoo, short).situations_unmet
+    assert said == (
+        "no models for where temp ends at step -5 from the last target: those for 0 asked, what lacks counts as usual",
+    )
+    fresh = build_zoo(short, DAY)
+    assert predict(fresh, short).situations_unmet == ()
+    both = replace(zoo, blocks=(*zoo.blocks, *fresh.blocks))
+    assert predict_steps(both, short).block.tolist() == [1]
+    assert predict_steps(both, panel).block.tolist() == [0]
 
 
 def test_nothing_after_the_origin_changes_a_zoo_or_its_forecasts():

@@ -3,6 +3,8 @@
 Asking the models is in `loopcast.zoo.steps`; what they look at is in `loopcast.zoo.minimal`.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from loopcast.zoo.arrays import BoolArray, IntArray
@@ -39,9 +41,17 @@ def count_steps(zoo: Zoo, panel: Panel, origins: IntArray) -> int:
 
 
 def choose_blocks(
-    zoo: Zoo, minutes: IntArray, series: IntArray, n_steps: int, *, known: BoolArray
+    zoo: Zoo,
+    minutes: IntArray,
+    series: IntArray,
+    n_steps: int,
+    *,
+    known: BoolArray,
+    predictor_ends: Mapping[str, int] | None = None,
 ) -> tuple[IntArray, IntArray]:
     """Return for each series the block whose models reach most steps, and from how many steps later they are asked.
+
+    Among equals, the one whose predictors ended where they do now.
 
     Args:
         zoo: its blocks.
@@ -49,6 +59,7 @@ def choose_blocks(
         series: numbers of the series in the zoo's list, shape (S,).
         n_steps: steps wanted.
         known: whether a series has an origin at all, shape (S,).
+        predictor_ends: availability of the predictors, see `Situation`; None: as any block has it.
 
     Returns:
         Block numbers (-1: none) and leads (NO_MODEL where none), each of shape (S,).
@@ -56,14 +67,21 @@ def choose_blocks(
     options = []
     for number, block in enumerate(zoo.blocks):
         here = (find_rows(block, series) >= 0) & known
+        unlike = 0.0 if predictor_ends is None else 1e-2 * count_unlike(block, predictor_ends)
         for lead in block_leads(block, minutes):
             beyond = np.maximum(0, n_steps - lead - block.situation.steps)
-            cost = np.where(here, np.maximum(lead, 0) + beyond + np.abs(lead) / 1e4, np.inf)
+            cost = np.where(here, np.maximum(lead, 0) + beyond + unlike + np.abs(lead) / 1e4, np.inf)
             options.append((np.full(len(series), number), lead, cost))
     numbers, leads, costs = (np.stack(part) for part in zip(*options, strict=True))
     best = (costs.argmin(axis=0), np.arange(len(series)))
     found = np.isfinite(costs[best]) & (costs[best] < n_steps)
     return np.where(found, numbers[best], -1), np.where(found, leads[best], NO_MODEL)
+
+
+def count_unlike(block: Block, predictor_ends: Mapping[str, int]) -> float:
+    """Return for how many predictors a block expects values that are not there; a tenth for those it could use."""
+    pairs = [(end, predictor_ends.get(name, -NO_MODEL)) for name, end in block.situation.predictor_ends]
+    return sum(1.0 if now < end else 0.1 for end, now in pairs if now != end)
 
 
 def block_leads(block: Block, minutes: IntArray) -> tuple[IntArray, IntArray]:

@@ -135,6 +135,26 @@ class Panel:
         return np.where(before, values, np.nan)
 
 
+def find_predictor_ends(panel: Panel, steps: int) -> tuple[tuple[str, int], ...]:
+    """Return the shape of a panel's end: steps from the last target to each predictor's last value.
+
+    The series whose value ended first counts. At most 0 for a measured predictor; 1 .. steps for one known ahead, where
+    one without any value after the last target counts as known throughout, as it is declared.
+
+    Args:
+        panel: the data.
+        steps: of the horizon.
+    """
+    found = []
+    for name, values in panel.x.items():
+        there = np.isfinite(values).any(axis=1) & (panel.last >= 0)
+        if there.any():
+            lead = int((last_present(values) - panel.last)[there].min())
+            ahead = min(lead, steps) if lead > 0 else steps
+            found.append((name, ahead if name in panel.known_ahead else min(lead, 0)))
+    return tuple(found)
+
+
 def local_starts(stored: pd.DatetimeIndex, spec: TableSpec) -> pd.DatetimeIndex:
     """Return the local wall-clock time at which each stored period starts."""
     return local_time(stored - marks_shift(spec), spec.time_zone)

@@ -14,7 +14,7 @@ from loopcast.dataops.frequency import count_periods, regular_grid, shift_time
 from loopcast.errors import HistoryError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, TimeArray, first_present
 from loopcast.zoo.choice import NO_MODEL, choose_blocks, count_steps, find_series
-from loopcast.zoo.panel import Panel, exists_on_clock, marks_shift
+from loopcast.zoo.panel import Panel, exists_on_clock, find_predictor_ends, marks_shift
 from loopcast.zoo.zoo import Availability, Zoo
 
 SHOWN = 3
@@ -105,7 +105,14 @@ def find_panel_reach(zoo: Zoo, panel: Panel) -> tuple[tuple[Reach, ...], IntArra
     """Return what a zoo looks at of a panel from its origins, and which blocks are asked with which leads."""
     origins, series = panel.last, find_series(zoo, panel)
     n_steps = count_steps(zoo, panel, origins)
-    chosen, lead = choose_blocks(zoo, panel.time_of_day(origins), series, n_steps, known=origins >= 0)
+    chosen, lead = choose_blocks(
+        zoo,
+        panel.time_of_day(origins),
+        series,
+        n_steps,
+        known=origins >= 0,
+        predictor_ends=dict(find_predictor_ends(panel, n_steps)),
+    )
     asked = np.where(lead == NO_MODEL, 0, lead)
     return find_reach(zoo, series, panel.times(origins), lead=asked, n_steps=n_steps), chosen, lead
 

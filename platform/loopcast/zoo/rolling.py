@@ -19,7 +19,7 @@ from loopcast.zoo.corrections.base import FittedCorrection, Made
 from loopcast.zoo.corrections.registry import all_corrections
 from loopcast.zoo.members.base import FittedMember, Situation
 from loopcast.zoo.members.registry import make_member
-from loopcast.zoo.panel import Panel
+from loopcast.zoo.panel import Panel, find_predictor_ends
 from loopcast.zoo.regime import MemberChoice, choose_members, find_regime
 from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.weights import WeightState, combine, start_weights
@@ -114,7 +114,8 @@ def find_situations(panel: Panel, spec: ZooSpec) -> list[tuple[Situation, IntArr
         everyone = np.flatnonzero(times == time).astype(np.int64)
         steps = max(1, spec.horizon.count_steps(panel.local[int(ends[everyone].max())], panel.spec.frequency))
         stride = per_day if spec.calendar else find_stride(periods, steps)
-        situation = Situation(steps, time, stride, spec.holidays, periods, spec.calendar)
+        shape = find_predictor_ends(panel, steps)
+        situation = Situation(steps, time, stride, spec.holidays, periods, spec.calendar, shape)
         n_parts = -(-len(everyone) // SERIES_AT_ONCE)
         found += [(situation, series, ends[series]) for series in np.array_split(everyone, n_parts)]
     return found

@@ -3,6 +3,7 @@
 Tables with stored timestamps are made in `loopcast.zoo.predict`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
 from loopcast.zoo.ask import ask
 from loopcast.zoo.choice import NO_MODEL, count_steps, day_steps, find_rows, find_series
 from loopcast.zoo.fill import fill_seasonal
-from loopcast.zoo.panel import Panel
+from loopcast.zoo.panel import Panel, find_predictor_ends
 from loopcast.zoo.reach import crop_panel, describe_history, find_panel_reach, require_history
 from loopcast.zoo.weights import effective_weights
 from loopcast.zoo.zoo import Block, Zoo
@@ -64,13 +65,15 @@ def predict_steps(zoo: Zoo, panel: Panel) -> Steps:
     origins, series = panel.last, find_series(zoo, panel)
     n_steps = count_steps(zoo, panel, origins)
     reach, chosen, lead = find_panel_reach(zoo, panel)
+    ends = dict(find_predictor_ends(panel, n_steps))
     require_history(panel, origins, reach)
     notes = describe_history(panel, origins, reach)
     panel, origins = crop_panel(panel, origins, reach, after=2 * n_steps + 1 + day_steps(zoo))
     out = replace(start_steps(zoo, panel, origins, n_steps), block=chosen, lead=lead, notes=notes)
     for number in range(len(zoo.blocks)):
         fill_block(out, number, zoo, series)
-    return replace(out, unmet=describe_unmet(panel, origins, series, lead))
+    unmet = (*describe_unmet(panel, origins, series, lead), *describe_ends(zoo, chosen, ends))
+    return replace(out, unmet=unmet)
 
 
 def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Steps:
@@ -187,3 +190,15 @@ def describe_unmet(panel: Panel, origins: IntArray, series: IntArray, lead: IntA
         asked = f"{abs(steps)} steps {'later' if steps > 0 else 'earlier'}"
         said.append(f"no models for origins at {moment}: asked {asked}, seasonal naive where they do not reach")
     return tuple(said)
+
+
+def describe_ends(zoo: Zoo, chosen: IntArray, predictor_ends: Mapping[str, int]) -> tuple[str, ...]:
+    """Return one sentence per predictor that ends before the models that were asked expect it to."""
+    said: dict[str, str] = {}
+    for number in np.unique(chosen[chosen >= 0]):
+        for name, end in zoo.blocks[int(number)].situation.predictor_ends:
+            now = predictor_ends.get(name)
+            if now is None or now < end:
+                found = "has no value" if now is None else f"ends at step {now} from the last target"
+                said[name] = f"no models for where {name} {found}: those for {end} asked, what lacks counts as usual"
+    return tuple(said.values())

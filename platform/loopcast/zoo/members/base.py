@@ -29,6 +29,8 @@ class Situation:
         holidays: place whose public holidays count, or None.
         periods: seasonal periods in steps, shortest first; `(1,)` where there is none.
         calendar: whether times are real ones; False for integer time, which has no weekdays and no holidays.
+        predictor_ends: availability of each predictor: steps from the last target to its last value; at most 0 for a
+            measured one, 1 .. steps for one known ahead.
     """
 
     steps: int
@@ -37,11 +39,13 @@ class Situation:
     holidays: str | None = None
     periods: tuple[int, ...] = (1,)
     calendar: bool = True
+    predictor_ends: tuple[tuple[str, int], ...] = ()
 
 
 def situation_from_document(document: Json) -> Situation:
     """Return the situation whose fields, as JSON values, are given."""
-    return Situation(**{**document, "periods": tuple(document["periods"])})
+    ends = tuple((name, end) for name, end in document["predictor_ends"])
+    return Situation(**{**document, "periods": tuple(document["periods"]), "predictor_ends": ends})
 
 
 @dataclass(frozen=True)
