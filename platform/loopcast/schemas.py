@@ -41,7 +41,6 @@ DESCRIPTIONS = {
     "weight_pct": "mean weight in the combination, percent",
     "coverage_pct": "share of actuals inside the interval, percent",
     "variable": "variable of the use case; (calendar) for calendar features",
-    "importance_pct": "share of the variable in the forecasts, percent",
     "series": "series keys; (all) for all series together",
     "kind": "number or category",
     "first": "first timestamp with a value",
@@ -65,18 +64,29 @@ DESCRIPTIONS = {
     "drift_score": "strongest drift statistic over its limit; above 1 is drift",
     "note": "why something was not judged",
     "rule": "chart or statistic that fired",
-    "value": "what it reached",
     "limit": "what it may reach without a cause",
-    "score": "value over limit",
     "characteristic": "what is followed from version to version",
     "center": "median of the earlier versions",
     "in_control": "whether the value is within its limits",
+    "reason": "why the point is looked at: change against the previous forecast, error against the actual, width",
+    "score": "value over limit; of a point: change, error or width in interval widths",
+    "previous_version": "dataset version of the previous forecast of the same timestamp; empty: there is none",
+    "previous_forecast": "what that one said",
+    "explanation": "what made it so, in words",
+    "view": "term: the addends of the forecast; change: of its difference from the previous forecast",
+    "part": "what is different: corrected data, new data, other preprocessing, other model",
+    "term": "addend of the forecast",
+    "members": "zoo members that have the term",
+    "contribution": "what it adds, in the target's unit",
+    "value": "what it reached; in a build-up: the value after this term",
+    "importance_pct": "share in the forecasts, percent",
 }
 TABLE_RULES = {
     "column_in_dataframe": "no column is missing",
     "column_in_schema": "no column but those of the schema",
     "multiple_fields_uniqueness": "each key once",
 }
+VIEWS = ("term", "change")
 FORECAST_TYPES = ("in_sample", "out_of_sample", "production")
 
 
@@ -309,3 +319,37 @@ def contribution_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
         "contribution": number(),
     }
     return pa.DataFrameSchema(columns, strict=True, name="contribution")
+
+
+def point_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of the points of a version that are worth a look, the sharpest first."""
+    columns = {
+        "rank": count(1),
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "forecast_version": text(),
+        "origin": moment(),
+        "samples_ahead": count(1),
+        **{name: number() for name in ("forecast", "lower", "upper")},
+        "previous_version": text(),
+        **{name: number(nullable=True) for name in ("previous_forecast", "actual")},
+        "reason": text(),
+        "score": number(),
+        "explanation": text(),
+    }
+    return pa.DataFrameSchema(columns, unique=["rank"], strict=True, name="point")
+
+
+def root_cause_schema(series_keys: Sequence[str]) -> pa.DataFrameSchema:
+    """Return the schema of root causes: by point and view, the contributions that sum to the forecast or its change."""
+    columns = {
+        "rank": count(1),
+        **key_columns(series_keys),
+        "timestamp": moment(),
+        "forecast_version": text(),
+        "view": pa.Column("str", pa.Check.isin(VIEWS)),
+        **{name: text() for name in ("part", "term", "variable")},
+        "contribution": number(),
+    }
+    unique = ["rank", "view", "part", "term", "variable"]
+    return pa.DataFrameSchema(columns, unique=unique, strict=True, name="root_cause")

@@ -25,6 +25,7 @@ GRAPH = {
     "forecast": (["dataset", "model_zoo"], "counts_versions", STAGE),
     "accuracy_report": (["dataset", "forecast"], "counts_versions", STAGE),
     "reflection": (["accuracy_report", "dataset"], None, []),
+    "root_cause": (["accuracy_report", "forecast"], "counts_versions", STAGE),
     "profile": (["dataset"], "counts_versions", ["in_control", *STAGE, "pipeline_in_control"]),
     "warehouse": (["accuracy_report", "dataset", "forecast", "model_zoo", "reflection"], None, []),
 }
@@ -60,7 +61,7 @@ def test_only_the_feed_is_made_elsewhere(defs: dg.Definitions) -> None:
     nodes = nodes_of(defs)
     assert [noun for noun, node in nodes.items() if not node.is_materializable] == ["source_feed"]
     automated = {noun for noun, node in nodes.items() if node.automation_condition}
-    assert automated == {"experiment", "model_zoo", "forecast", "accuracy_report", "reflection", "profile", "warehouse"}
+    assert automated == set(GRAPH) - {"source_feed", "raw_update", "dataset"}
     assert {noun for noun, node in nodes.items() if node.freshness_policy} == {"dataset", "forecast"}
 
 
@@ -89,7 +90,7 @@ def test_the_jobs_and_sensors_are_there_and_run_by_default(defs: dg.Definitions)
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     turn = defs.resolve_job_def("counts_turn")
     nouns = {key.path[-1] for key in turn.asset_layer.selected_asset_keys}
-    assert nouns == {"raw_update", "dataset", "forecast", "accuracy_report", "reflection", "profile"}
+    assert nouns == {"raw_update", "dataset", "forecast", "accuracy_report", "reflection", "root_cause", "profile"}
 
 
 def test_the_columns_of_the_feed_are_those_of_the_yaml(defs: dg.Definitions) -> None:

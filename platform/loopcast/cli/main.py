@@ -8,6 +8,7 @@ import click
 from loopcast.cli.contract import contract
 from loopcast.cli.diff import diff
 from loopcast.cli.erase import erase, retain
+from loopcast.cli.explain import explain
 from loopcast.cli.export import export
 from loopcast.cli.minimal import minimal
 from loopcast.cli.play import replay, serve
@@ -40,6 +41,7 @@ for command in (
     diff,
     export,
     forecast,
+    explain,
     accuracy,
     profile,
     minimal,

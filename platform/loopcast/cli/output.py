@@ -50,6 +50,14 @@ def print_record(record: Mapping[str, Any], *, as_json: bool) -> None:
         click.echo(f"{name:<{width}}  {_to_text(value)}")
 
 
+def to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows in JSON's own types; missing cells are null."""
+    cells = frame.astype(object)
+    return [
+        {str(name): value for name, value in row.items()} for row in cells.where(cells.notna(), None).to_dict("records")
+    ]
+
+
 def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {str(name): None if _is_missing(value) else value for name, value in row.items()}
 

@@ -1,12 +1,9 @@
 """The command that tells whether a version is fit to use: profile. It reads what the asset wrote."""
 
-from typing import Any
-
 import click
-import pandas as pd
 
 from loopcast.cli.options import json_option, use_case_argument, version_option
-from loopcast.cli.output import print_frame, print_record
+from loopcast.cli.output import print_frame, print_record, to_records
 from loopcast.cli.read import open_use_case
 from loopcast.errors import NotFoundError
 from loopcast.loop.pipeline import PIPELINES
@@ -33,17 +30,9 @@ def profile(use_case: str, version: str | None, as_json: bool) -> None:
         )
     tables = {table: outputs.read(table, made[0]) for table in (PROFILES, CONTROLS, PIPELINES)}
     if as_json:
-        told = {table: _to_records(frame) for table, frame in tables.items()}
+        told = {table: to_records(frame) for table, frame in tables.items()}
         print_record({"use_case": use_case, "version": made[0], **told}, as_json=True)
         return
     print_frame(tables[PROFILES][SHOWN], as_json=False, title=f"{use_case} {made[0]}")
     print_frame(tables[CONTROLS], as_json=False, title="Not as it used to be")
     print_frame(tables[PIPELINES], as_json=False, title="How it came in and went through")
-
-
-def _to_records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows in JSON's own types; missing cells are null."""
-    cells = frame.astype(object)
-    return [
-        {str(name): value for name, value in row.items()} for row in cells.where(cells.notna(), None).to_dict("records")
-    ]

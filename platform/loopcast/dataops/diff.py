@@ -1,6 +1,7 @@
 """What is different between two states of some rows, cell by cell.
 
-Pure functions over the rows that may differ. Not here: finding those, which is the store's work.
+Pure functions over the rows that may differ, and over the cells that do. Not here: finding those, which is the store's
+work.
 """
 
 from dataclasses import dataclass
@@ -61,6 +62,24 @@ def compare_rows(before: pd.DataFrame, after: pd.DataFrame, *, spec: TableSpec) 
     cells = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
     cells = cells.sort_values(list(spec.keys), ignore_index=True, kind="stable")
     return Difference(len(added), int(corrected.sum()), len(removed), cells)
+
+
+def apply_corrections(rows: pd.DataFrame, cells: pd.DataFrame, *, spec: TableSpec) -> pd.DataFrame:
+    """Return the rows with other values in some cells; cells of rows or columns that are not there are left out.
+
+    Args:
+        rows: keys and some of the variables; keys unique.
+        cells: the keys, `column` and `after`, as in `Difference.cells`; an `after` of None makes the cell missing.
+        spec: names of the columns.
+    """
+    corrected = rows
+    for name, part in cells.groupby("column"):
+        if name in rows.columns:
+            at = find_positions(rows, part, spec)
+            values = rows[name].to_numpy(dtype=object, copy=True)
+            values[at[at >= 0]] = part["after"].to_numpy(dtype=object)[at >= 0]
+            corrected = corrected.assign(**{str(name): pd.Series(values, index=rows.index).astype(rows[name].dtype)})
+    return corrected
 
 
 def _cells(

@@ -4,7 +4,7 @@ What is needed is said by the zoo (`loopcast.zoo.minimal`), what is done to it b
 (`loopcast.zoo.preparation`); building and predicting are in the sibling modules.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from loopcast.dataops.diff import apply_corrections
 from loopcast.dataops.frequency import shift_time
 from loopcast.dataops.preprocessing import Preprocessing, filter_rows, find_buckets
 from loopcast.errors import CallerError, NotFoundError
@@ -107,21 +108,38 @@ def read_build(project: Project, version: str, *, origin: datetime | None = None
     return Slice(version, choose_rows(prepare_panel(panel, settled), settled.rows), settled, len(frame))
 
 
-def read_window(project: Project, record: VersionRecord, zoo: Zoo, *, origin: datetime | None = None) -> Slice:
+def read_window(
+    project: Project,
+    record: VersionRecord,
+    zoo: Zoo,
+    *,
+    origin: datetime | None = None,
+    series: Sequence[Mapping[str, str]] | None = None,
+    corrections: pd.DataFrame | None = None,
+) -> Slice:
     """Return what a forecast reads of an accepted version: the zoo's minimal history and not a row before it.
 
     One read is enough where the newest rows are the target's, or the horizon's of a predictor known ahead. Series that
     ended earlier, or a gap at the oldest row, make it look further back until it knows. A gap that is imputed at the
     oldest row needs the value before it, so `max_gap` rows more are read where there is imputation.
+
+    Args:
+        project: the use case.
+        record: the version.
+        zoo: what forecasts it.
+        origin: local time of the last target known; None: everything the version brought.
+        series: series keys and values of the series to look at; None: all.
+        corrections: cells to be read as something else, see `loopcast.dataops.diff.apply_corrections`; None: as it is.
     """
     settled, versions = zoo.spec.preprocessing, project.store.versions
     used = {*(offset.variable for offset in zoo.minimal_history), *settled.filter}
     names = [name for name in project.store.spec.variable_names if name in used]
-    n_series = len(zoo.series) if settled.filter else record.series
+    n_series = len(series) if series is not None else len(zoo.series) if settled.filter else record.series
     steps = _span(zoo)
     while True:
         start = _start(project, record, settled, steps, origin)
-        frame = versions.read(record.version, columns=names, start=start)
+        frame = versions.read(record.version, columns=names, series=series, start=start)
+        frame = frame if corrections is None else apply_corrections(frame, corrections, spec=project.store.spec)
         if start is not None and filter_rows(frame, settled.filter).empty:
             steps *= WIDEN
             continue

@@ -20,6 +20,7 @@ from loopcast.loop.experiment import BACKTESTS, LEADERBOARDS, Experiment, Releas
 from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force
 from loopcast.loop.profile import CONTROLS, PROFILES
 from loopcast.loop.project import Project
+from loopcast.loop.root_cause import POINTS, ROOT_CAUSES
 from loopcast.schemas import (
     backtest_schema,
     check_table,
@@ -27,11 +28,15 @@ from loopcast.schemas import (
     forecast_schema,
     leaderboard_schema,
     list_rules,
+    point_schema,
     profile_schema,
+    root_cause_schema,
 )
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import NOTHING, Claim, VersionRecord
 from loopcast.zoo.panel import local_starts
+
+SUM_TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -175,6 +180,33 @@ def check_profile(project: Project, manifest: OutputManifest) -> StageCheck:
         *inspect(lambda: outputs.read(CONTROLS, version), control_schema()),
     )
     return StageCheck(tuple(_check_dataset_pin(project, manifest.pins)), written)
+
+
+def check_root_cause(project: Project, manifest: OutputManifest) -> StageCheck:
+    """Return the check of a version's root causes and of the points beside them."""
+    outputs, keys, version = project.store.outputs, project.store.spec.series_keys, manifest.partition
+    known = {entry.digest for entry in outputs.history(FORECASTS, version)}
+    told = _holds("the forecast told of is one of its version", manifest.pins["forecast"] in known, "another one")
+    rules = (
+        *inspect(lambda: outputs.read(ROOT_CAUSES, version, manifest.number), root_cause_schema(keys)),
+        *inspect(lambda: outputs.read(POINTS, version), point_schema(keys)),
+    )
+    if any(rule.broken for rule in rules):
+        return StageCheck((*_check_dataset_pin(project, manifest.pins), told), rules)
+    points, causes = outputs.read(POINTS, version), outputs.read(ROOT_CAUSES, version, manifest.number)
+    return StageCheck((*_check_dataset_pin(project, manifest.pins), told), (*rules, *_check_sums(points, causes)))
+
+
+def _check_sums(points: pd.DataFrame, causes: pd.DataFrame) -> Iterator[RuleOutcome]:
+    """Yield the rules that the terms of each point sum to its forecast, and its causes to its change."""
+    known = points.set_index("rank")
+    totals = {"term": known["forecast"], "change": known["forecast"] - known["previous_forecast"]}
+    for view, total in totals.items():
+        sums = causes[causes["view"] == view].groupby("rank")["contribution"].sum()
+        off = (sums - total[sums.index]).abs() > SUM_TOLERANCE * known["forecast"].abs().clip(lower=1.0)[sums.index]
+        yield RuleOutcome(
+            f"the causes of each {view} view sum to what they explain", int(off.sum()), f"{off.sum()} points"
+        )
 
 
 def inspect(read: Callable[[], pd.DataFrame], schema: pa.DataFrameSchema) -> tuple[RuleOutcome, ...]:

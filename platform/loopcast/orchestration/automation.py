@@ -36,6 +36,12 @@ def profile_condition(names: Names) -> Condition:
     return _guarded(changed).with_label("dataset materialized again, checks passed")
 
 
+def root_cause_condition(names: Names) -> Condition:
+    """Tell the root causes of a version again when its forecast was materialized by itself."""
+    changed = _changed_outside_turns(names.asset("forecast"), label="forecast materialized on its own")
+    return _guarded(changed).with_label("forecast materialized again")
+
+
 def new_key_condition() -> Condition:
     """Materialize a partition once when its key appears: a build that reflection opened, a zoo that passed its gate.
 

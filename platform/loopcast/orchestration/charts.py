@@ -7,6 +7,7 @@ import base64
 import re
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import vl_convert
 
@@ -97,6 +98,33 @@ def draw_bars(frame: pd.DataFrame, *, label: str, value: str, title: str, unit: 
         .encode(
             x=alt.X(f"{value}:Q", title=unit),
             y=alt.Y(f"{label}:N", title=None, sort=None),
+        )
+    )
+    return _render(chart, title=title)
+
+
+def draw_waterfall(steps: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of the steps from one value to another, downwards in the order of the rows.
+
+    Args:
+        steps: see `loopcast.reflection.root_cause.stack_steps`.
+        title: printed above the chart.
+        unit: unit of the values.
+    """
+    amount = steps["after"] - steps["before"]
+    numbers = [
+        f"{value:.5g}" if change == 0 else f"{change:+.4g}"
+        for change, value in zip(amount, steps["after"], strict=True)
+    ]
+    shown = steps.assign(label=steps["label"] + "  " + numbers, colour=np.where(amount < 0, ACCENT, INK))
+    chart = (
+        alt.Chart(shown)
+        .mark_bar(stroke=INK, strokeWidth=1)  # so that a value, a bar without length, is a line
+        .encode(
+            x=alt.X("before:Q", title=unit or None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=5)),
+            x2="after:Q",
+            y=alt.Y("label:N", title=None, sort=None, axis=alt.Axis(labelLimit=300)),
+            color=alt.Color("colour:N", scale=None),
         )
     )
     return _render(chart, title=title)

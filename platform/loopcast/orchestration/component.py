@@ -17,6 +17,7 @@ from loopcast.orchestration.assets.model_zoo import build_model_zoo
 from loopcast.orchestration.assets.profile import build_profile
 from loopcast.orchestration.assets.raw_update import build_raw_update
 from loopcast.orchestration.assets.reflection import build_reflection
+from loopcast.orchestration.assets.root_cause import build_root_cause
 from loopcast.orchestration.assets.source_feed import build_source_feed
 from loopcast.orchestration.assets.warehouse import build_warehouse
 from loopcast.orchestration.jobs import build_turn
@@ -36,6 +37,7 @@ COMPUTED: tuple[Callable[[Stage], dg.AssetsDefinition], ...] = (
     build_forecast,
     build_accuracy_report,
     build_reflection,
+    build_root_cause,
     build_profile,
     build_warehouse,
 )

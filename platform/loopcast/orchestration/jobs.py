@@ -9,7 +9,7 @@ import dagster as dg
 
 from loopcast.orchestration.names import Names
 
-CHAIN = ("raw_update", "dataset", "forecast", "accuracy_report", "profile")
+CHAIN = ("raw_update", "dataset", "forecast", "accuracy_report", "root_cause", "profile")
 
 
 def build_turn(names: Names) -> Any:
@@ -22,6 +22,6 @@ def build_turn(names: Names) -> Any:
     return dg.define_asset_job(
         names.turn,
         selection=dg.AssetSelection.assets(*keys),
-        description="One version: update, dataset, forecast, accuracy report, decision, profile.",
+        description="One version: update, dataset, forecast, accuracy report, decision, root causes, profile.",
         executor_def=dg.in_process_executor,
     )

@@ -72,7 +72,7 @@ def turn_tags(names: Names, turn: Turn) -> dict[str, str]:
 
 def turn_selection(names: Names, turn: Turn) -> list[dg.AssetKey]:
     """Return the assets of a turn; reflection joins where a zoo is in force, as `forecast` yields nothing otherwise."""
-    nouns = CHAIN if turn.part == "chain" else ("forecast", "accuracy_report")
+    nouns = CHAIN if turn.part == "chain" else ("forecast", "accuracy_report", "root_cause")
     return [names.asset(noun) for noun in ((*nouns, "reflection") if turn.has_zoo else nouns)]
 
 
