@@ -12,7 +12,9 @@ from loopcast.schemas import (
     forecast_schema,
     leaderboard_schema,
     pipeline_schema,
+    point_schema,
     profile_schema,
+    root_cause_schema,
 )
 
 SCHEMAS = (
@@ -22,6 +24,8 @@ SCHEMAS = (
     profile_schema(),
     control_schema(),
     pipeline_schema(),
+    point_schema(()),
+    root_cause_schema(()),
 )
 
 

@@ -120,12 +120,13 @@ def test_a_dataset_materialized_alone_has_its_own_version_forecast_and_scored_ag
     assert daemon.tick() == {}
 
 
-def test_a_forecast_or_a_zoo_made_again_asks_for_no_reports_and_no_forecasts(daemon: Daemon) -> None:
+def test_a_forecast_made_again_asks_for_its_root_causes_and_a_zoo_for_nothing(daemon: Daemon) -> None:
     start(daemon)
     daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
     daemon.tick()
     assert daemon.materialize("forecast", "v00000001")
     assert daemon.materialize("model_zoo", "z0001")
+    assert daemon.tick() == {"root_cause": {"v00000001"}}
     assert daemon.tick() == {}
 
 

@@ -99,7 +99,7 @@ def test_the_gate_is_shown_as_a_check(counts: Played) -> None:
 
 
 def test_a_later_version_is_scored_in_the_same_run_and_beats_the_naive(counts: Played) -> None:
-    nouns = ["raw_update", "dataset", "forecast", "accuracy_report", "reflection", "profile"]
+    nouns = ["raw_update", "dataset", "forecast", "accuracy_report", "reflection", "root_cause", "profile"]
     assert counts.steps("v00000002") == dict.fromkeys(nouns, "SUCCESS")
     report = counts.materialization("accuracy_report", "v00000002").metadata
     assert report["n"].value == 24

@@ -182,9 +182,10 @@ def _trace_change(
     zoo, cells = read_zoo_of(project, old), final[identify_cells(project)].drop_duplicates()
     tries: list[tuple[str, str, Zoo, pd.DataFrame | None]] = [(EARLIER, old.partition, zoo, None)]
     if old.partition != new.partition:
-        corrected = list_corrections(project, old.partition, new.partition)
-        tries += [(CORRECTED_DATA, old.partition, zoo, corrected)] if len(corrected) else []
-        tries.append((NEW_DATA, new.partition, zoo, None))
+        corrected, is_more = list_corrections(project, old.partition, new.partition)
+        if len(corrected):
+            tries.append((CORRECTED_DATA, old.partition if is_more else new.partition, zoo, corrected))
+        tries += [(NEW_DATA, new.partition, zoo, None)] if is_more else []
     if old.pins["preprocessing"] != new.pins["preprocessing"]:
         spec = replace(zoo.spec, preprocessing=read_zoo_of(project, new).spec.preprocessing)
         tries.append((OTHER_PREPROCESSING, new.partition, replace(zoo, spec=spec), None))
@@ -203,10 +204,17 @@ def describe_model(manifest: OutputManifest) -> list[object]:
     return [value for name, value in sorted(manifest.pins.items()) if name in {"zoo_digest", "state_digest"}]
 
 
-def list_corrections(project: Project, old: str, new: str) -> pd.DataFrame:
-    """Return the cells of a version that a later one has another value of, or none; cells it had not are new data."""
+def list_corrections(project: Project, old: str, new: str) -> tuple[pd.DataFrame, bool]:
+    """Return the cells of a version that a later one has another value of, or none, and whether that has new ones.
+
+    Args:
+        project: the use case.
+        old: the earlier version.
+        new: the later one; cells that the earlier one had no value of are new data.
+    """
     cells = project.store.versions.diff(old, new).cells
-    return cells[cells["before"].notna()].reset_index(drop=True)
+    was_there = cells["before"].notna()
+    return cells[was_there].reset_index(drop=True), not was_there.all()
 
 
 def _attempt(

@@ -146,7 +146,7 @@ def list_effects(project: Project, found: PointExplanation) -> pd.DataFrame:
     manifest = project.store.outputs.manifest_at(FORECASTS, old["previous_version"], int(old["previous_number"]))
     zoo, keys = read_zoo_of(project, manifest), list(project.store.spec.series_keys)
     used = {offset.variable for offset in zoo.minimal_history}
-    cells = list_corrections(project, manifest.partition, found.manifest.partition)
+    cells, _ = list_corrections(project, manifest.partition, found.manifest.partition)
     cells = cells.merge(found.cell[keys], on=keys) if keys else cells
     cells = cells[cells["column"].isin(used)].tail(MOST_CELLS).reset_index(drop=True)
     amounts = []
@@ -188,6 +188,8 @@ def _choose_series(project: Project, table: pd.DataFrame, series: Sequence[Mappi
     """Return a forecast table's rows of the one series asked for."""
     keys = list(project.store.spec.series_keys)
     if not keys:
+        if series:
+            raise CallerError(f"{project.name} has one series; leave out --series")
         return table
     known = table[keys].drop_duplicates()
     wanted = known.merge(pd.DataFrame(series, columns=keys, dtype="str"), on=keys) if series else known

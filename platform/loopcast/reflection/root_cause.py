@@ -16,7 +16,7 @@ PRODUCT = " * "
 NOT_REPRODUCED, OTHERS = "not reproduced", "others"
 CORRECTED_DATA, NEW_DATA = "corrected data", "new data"
 OTHER_PREPROCESSING, OTHER_MODEL = "other preprocessing", "other model"
-ROUNDING = 1e-9
+ROUNDING, NOTHING = 1e-9, 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def compare_stages(stages: Sequence[Stage], *, by: Sequence[str] = ()) -> pd.Dat
         return nothing[columns].assign(part=pd.Series(dtype="str"))
     groups = pd.concat(pieces, ignore_index=True).groupby([*by, "part", "term", "variable"], sort=False)
     table = groups[["contribution"]].sum().reset_index().astype({"part": "str"})
-    return sort_largest(table[table["contribution"] != 0], by=by)
+    return sort_largest(table[table["contribution"].abs() > NOTHING], by=by)
 
 
 def _join_missing(stages: Sequence[Stage]) -> list[tuple[str, pd.DataFrame]]:
