@@ -136,9 +136,11 @@ def test_an_update_may_correct_and_may_bring_new_series_and_earlier_times():
     known = y.index.get_level_values("shop") == "a"
     forecaster = ModelZoo(n_windows=2).fit(y[old & known], fh=[1])
     forecaster.update(y, update_params=True)
+    with pytest.warns(UserWarning, match="1 series unknown"):
+        assert forecaster.predict().notna().all(axis=None)
     whole = ModelZoo(n_windows=2).fit(y, fh=[1])
     np.testing.assert_array_equal(forecaster._history.y, whole._history.y)
-    pd.testing.assert_frame_equal(forecaster.predict(), whole.predict())
+    pd.testing.assert_frame_equal(forecaster.rebuild().predict(), whole.predict())
 
 
 def test_intervals_are_nested_and_quantiles_rise():
@@ -186,6 +188,40 @@ def test_a_longer_horizon_is_built_when_it_is_asked_for_and_that_is_said():
         again = forecaster.predict(fh=[1, 2, 30])
     pd.testing.assert_series_equal(long, again)
     pd.testing.assert_series_equal(short, forecaster.predict(fh=[1, 2]))
+
+
+def test_a_series_that_ended_long_ago_is_forecast_for_a_given_time_by_its_season():
+    y = shops()
+    ended = (y.index.get_level_values("shop") == "b") & (y.index.get_level_values("when") > pd.Timestamp("2026-09-20"))
+    forecaster = ModelZoo(n_windows=3, horizon=7).fit(y[~ended])
+    day = y.index.get_level_values("when").max() + pd.Timedelta(days=1)
+    with pytest.warns(UserWarning, match="built models"):
+        made = forecaster.predict(fh=pd.DatetimeIndex([day], freq="D"))
+    assert made.index.get_level_values("when").unique().tolist() == [day]
+    assert made["sales"].notna().all()
+
+
+def test_past_times_are_forecast_from_before_them():
+    y, x = hourly(60)
+    forecaster = ModelZoo(n_windows=6, measured=["temp"]).fit(y[:-24], X=x[:-24], fh=range(1, 25))
+    past = np.arange(-24 * 7 + 1, 1)
+    made = forecaster.predict(fh=past)
+    assert made.index.equals(y.index[-24 * 8 : -24])
+    naive = y.shift(24)[made.index]
+    assert (made - y[made.index]).abs().mean() < 0.5 * (naive - y[made.index]).abs().mean()
+    ends = forecaster.predict_interval(fh=past, coverage=0.9)["load", 0.9]
+    assert 0.8 < ((y[made.index] >= ends["lower"]) & (y[made.index] <= ends["upper"])).mean() <= 1.0
+    mixed = forecaster.predict(fh=[-3, 0, 24], X=x[-24:])
+    assert mixed.iloc[:2].tolist() == made.iloc[[-4, -1]].tolist()
+    assert mixed.iloc[2] == forecaster.predict(fh=[24], X=x[-24:]).iloc[0]
+
+
+def test_a_past_forecast_does_not_look_at_what_it_forecasts():
+    y, _ = hourly(30)
+    forecaster = ModelZoo(n_windows=3, horizon=24).fit(y)
+    before = forecaster.predict(fh=range(-23, 1))
+    forecaster.update(y[-24:] * 3.0, update_params=False)
+    pd.testing.assert_series_equal(forecaster.predict(fh=range(-23, 1)), before)
 
 
 def test_parameters_are_kept_cloned_and_pickled():

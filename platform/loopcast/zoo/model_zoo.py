@@ -5,7 +5,7 @@ What a zoo is, and how it is built and asked, is in the modules it calls; pandas
 
 import warnings
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,39 +13,19 @@ import pandas as pd
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from loopcast.dataops.frequency import Horizon, seasonal_periods, step_ns
-from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.answer import Answer, answer
+from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.explain import explain
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.retrain import retrain
 from loopcast.zoo.sktime_panel import History, start_history
 from loopcast.zoo.spec import MemberSpec, ZooSpec
-from loopcast.zoo.steps import Steps, predict_steps
 from loopcast.zoo.zoo import Zoo
 
 _ZOOS = ("zoo_", "_longer")
 SHORTEST_HORIZON, LONGEST_HORIZON = 6, 168  # where nobody says how far: a seasonal period within these bounds
-
-
-@dataclass(frozen=True, eq=False)
-class Asked:
-    """A zoo's answer for some cells.
-
-    Args:
-        steps: all that it said.
-        index: times, or series and times, of the S x F cells, series by series.
-        column: step of each cell - 1, shape (S, F); negative for a series without a value.
-    """
-
-    steps: Steps
-    index: pd.Index
-    column: IntArray
-
-    def take(self, table: FloatArray) -> FloatArray:
-        """Return a table's values, shape (S, H), at the cells; shape (S * F,)."""
-        rows = np.arange(len(self.column))[:, None]
-        found = table[rows, np.clip(self.column, 0, None)]
-        return np.where(self.column >= 0, found, np.nan).reshape(-1)
 
 
 class ModelZoo(BaseForecaster):  # type: ignore[misc]
@@ -80,9 +60,9 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         "maintainers": "loopcast developers",
         "capability:multivariate": False,
         "capability:exogenous": True,
-        "capability:insample": False,
+        "capability:insample": True,
         "capability:pred_int": True,
-        "capability:pred_int:insample": False,
+        "capability:pred_int:insample": True,
         "capability:missing_values": True,
         "capability:non_contiguous_X": True,
         "capability:update": True,
@@ -132,22 +112,30 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
     def _update(self, y: pd.DataFrame, X: pd.DataFrame | None = None, *, update_params: bool = True) -> "ModelZoo":
         self._history = self._history.add(y, X)
         if update_params:
-            self.zoo_ = build_zoo(self._panel(), self.zoo_.spec)
-            self._longer = None
+            panel = self._panel()
+            self.zoo_ = retrain(self.zoo_, panel)
+            self._longer = None if self._longer is None else retrain(self._longer, panel)
+        return self
+
+    def rebuild(self) -> "ModelZoo":
+        """Build the zoo anew from all data seen so far: new situations, new series, new choice of members."""
+        self.check_is_fitted()
+        self._longer = None
+        self.zoo_ = build_zoo(self._panel(), self.zoo_.spec)
         return self
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
-        asked = self._ask(fh, X)
-        return pd.DataFrame({self._history.target: asked.take(asked.steps.forecast)}, index=asked.index)
+        found, index = self._ask(fh, X)
+        return pd.DataFrame({self._history.target: found.forecast.ravel()}, index=index)
 
     def _predict_quantiles(
         self, fh: ForecastingHorizon, X: pd.DataFrame | None, alpha: Sequence[float]
     ) -> pd.DataFrame:
-        probabilities = sorted({float(a) for a in alpha})
-        asked = self._ask(fh, X, quantiles=tuple(probabilities))
+        ascending, place = np.unique(np.asarray(alpha, dtype=np.float64), return_inverse=True)
+        found, index = self._ask(fh, X, tuple(ascending.tolist()))
+        made = found.quantiles[..., place].reshape(-1, len(alpha))
         columns = pd.MultiIndex.from_product([[self._history.target], list(alpha)])
-        values = [asked.take(asked.steps.quantiles[..., probabilities.index(float(a))]) for a in alpha]
-        return pd.DataFrame(np.stack(values, axis=1), index=asked.index, columns=columns)
+        return pd.DataFrame(made, index=index, columns=columns)
 
     def explain(self, X: pd.DataFrame | None = None) -> pd.DataFrame:
         """Return how each forecast of the zoo's horizon adds up, see `loopcast.zoo.explain`.
@@ -163,33 +151,44 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         return history.panel(self.measured or ())
 
     def _spec(self, horizon: Horizon) -> ZooSpec:
-        members = tuple(member_spec(member) for member in self.members or ())
-        spec = ZooSpec(horizon=horizon, members=members, level=self.level, holidays=self.holidays)
+        spec = ZooSpec(
+            horizon=horizon,
+            members=tuple(member_spec(member) for member in self.members or ()),
+            level=self.level,
+            holidays=self.holidays,
+            periods=self._periods(),
+            calendar=not self._history.axis.is_integer,
+            seed=self.random_state,
+        )
         return spec if self.n_windows is None else replace(spec, n_windows=self.n_windows)
+
+    def _periods(self) -> tuple[int, ...] | None:
+        """Return the seasonal periods that are asked for; None: those of the frequency."""
+        if self.sp is not None:
+            given = [self.sp] if isinstance(self.sp, int) else self.sp
+            return tuple(sorted({int(period) for period in given}))
+        return (1,) if self._history.axis.is_integer else None
 
     def _find_horizon(self, panel: Panel, fh: ForecastingHorizon | None) -> Horizon:
         if self.horizon is not None:
             return Horizon.parse(self.horizon)
         if fh is None:
-            period = seasonal_periods(panel.spec.frequency)[0]
+            period = (self._periods() or seasonal_periods(panel.spec.frequency))[0]
             return Horizon(steps=min(max(period, SHORTEST_HORIZON), LONGEST_HORIZON))
         _, positions = locate(self._history, fh)
         return Horizon(steps=max(1, int((positions - panel.last[:, None])[panel.last >= 0].max(initial=1))))
 
-    def _ask(self, fh: ForecastingHorizon, x: pd.DataFrame | None, *, quantiles: tuple[float, ...] = ()) -> Asked:
+    def _ask(
+        self, fh: ForecastingHorizon, x: pd.DataFrame | None, probabilities: tuple[float, ...] = ()
+    ) -> tuple[Answer, pd.Index]:
         panel = self._panel(x)
         index, positions = locate(self._history, fh)
         last = panel.last[:, None]
-        column = np.where(last >= 0, positions - last - 1, -1)
-        needed = max(1, int(column.max()) + 1)
-        zoo = self._zoo_for(needed, panel)
-        # Steps that no model reaches, because a series ended long ago, are the seasonal naive's.
-        steps = predict_steps(
-            replace(zoo, spec=replace(zoo.spec, horizon=Horizon(steps=needed), quantiles=quantiles)), panel
-        )
-        for sentence in steps.unmet:
+        zoo = self._zoo_for(int(np.where(last >= 0, positions - last, 0).max()), panel)
+        found = answer(zoo, panel, positions, probabilities)
+        for sentence in found.unmet:
             warnings.warn(f"ModelZoo: {sentence}", stacklevel=2)
-        return Asked(steps, index, column)
+        return found, index
 
     def _zoo_for(self, needed: int, panel: Panel) -> Zoo:
         """Return the zoo that reaches so many steps; one for a longer horizon is built when it is first asked for."""

@@ -53,8 +53,9 @@ class Panel:
         """Return the local minute of the day at positions; 0 for periods of a day or longer."""
         if not is_sub_daily(self.spec.frequency):
             return np.zeros(positions.shape, dtype=np.int64)
-        minutes = (self.local.hour * 60 + self.local.minute).to_numpy(dtype=np.int64)
-        return np.where(positions >= 0, minutes[np.clip(positions, 0, None)], -1)
+        times = self.local.to_numpy()[np.clip(positions, 0, None)]
+        minutes = (times - times.astype("datetime64[D]")).astype("timedelta64[m]").astype(np.int64)
+        return np.where(positions >= 0, minutes, -1)
 
     def times(self, positions: IntArray) -> TimeArray:
         """Return the local times at positions; NaT before the start."""
