@@ -10,7 +10,9 @@ from loopcast.zoo.members.base import FittedMember, Json, Member
 from loopcast.zoo.spec import MemberSpec
 
 KINDS = {
+    "lear": ("loopcast.zoo.members.lear", "Lear", "FittedLear"),
     "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
+    "net": ("loopcast.zoo.members.net", "Net", "FittedNet"),
     "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
     "sktime": ("loopcast.zoo.members.sktime_member", "Sktime", "FittedSktime"),
 }

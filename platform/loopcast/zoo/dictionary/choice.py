@@ -1,0 +1,149 @@
+"""Which blocks of features suit a panel: from its periods, predictors, length and calendar, never from its values.
+
+What the blocks compute is in `loopcast.zoo.dictionary.blocks` and `loopcast.zoo.dictionary.calendar`.
+"""
+
+from collections.abc import Iterator
+from math import gcd
+
+import numpy as np
+
+from loopcast.dataops.frequency import is_sub_daily, step_ns, steps_per_day
+from loopcast.zoo.arrays import IntArray
+from loopcast.zoo.dictionary.blocks import Average, Block, Change, Extremes, PeriodMeans, Profile, Values
+from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Year
+from loopcast.zoo.dictionary.dictionary import Dictionary
+from loopcast.zoo.members.base import Situation
+from loopcast.zoo.panel import Panel
+
+WITHOUT_SEASON = 12  # values looked at where no season is known
+NEWEST_PERIODS = 3
+WEEK = 7  # days of a week; periods in the short averages where there is no longer period
+MONTH = 28  # periods in the long averages
+DECAY = 0.25
+MOST_VALUES = 96  # of one block of target values; more are averaged with their neighbours
+MOST_PREDICTOR_VALUES = 640  # of all predictors together
+MOST_PHASES = 31
+FEW_HARMONICS = 3
+
+
+def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray) -> Dictionary:
+    """Return the dictionary for a situation of a panel.
+
+    Args:
+        panel: what is known.
+        situation: what is to be forecast.
+        ends: position of each series' origin, shape (S,).
+    """
+    length = int(np.max(ends, initial=0)) + 1
+    short, long = choose_periods(situation.periods, length)
+    blocks = (
+        *target_blocks(panel.spec.target, short, long),
+        *predictor_blocks(panel, ends, situation.steps, short, long),
+        *calendar_blocks(panel, situation, length),
+    )
+    reach = long if long > short else 2 * short
+    return Dictionary(panel.spec.target, situation.steps, short, reach, blocks)
+
+
+def choose_periods(periods: tuple[int, ...], length: int) -> tuple[int, int]:
+    """Return the shortest period and the longest that the history holds at least four times.
+
+    Examples:
+        >>> choose_periods((24, 168), 1000), choose_periods((24, 168), 400), choose_periods((1,), 50)
+        ((24, 168), (24, 24), (12, 12))
+    """
+    short = periods[0] if periods[0] > 1 else WITHOUT_SEASON
+    carried = [period for period in periods if period > short and length >= 4 * period]
+    return short, max(carried, default=short)
+
+
+def target_blocks(name: str, short: int, long: int) -> Iterator[Block]:
+    """Yield the newest periods and that one long period ago, their means and averages, and the extremes."""
+    width = divide(short, MOST_VALUES)
+    week = long // short if long > short else WEEK
+    for back in range(NEWEST_PERIODS):
+        yield Values(name, 1 - (back + 1) * short, -back * short, width)
+    if long > NEWEST_PERIODS * short:
+        yield Values(name, 1 - long, short - long, width)
+    yield PeriodMeans(name, short, week)
+    yield Average(name, short, week)
+    yield Average(name, short, MONTH)
+    yield Average(name, short, MONTH, DECAY)
+    yield Profile(name, short, week, width)
+    yield Extremes(name, short)
+
+
+def predictor_blocks(panel: Panel, ends: IntArray, steps: int, short: int, long: int) -> Iterator[Block]:
+    """Yield each predictor over the steps ahead and the same steps earlier, or up to where it was measured."""
+    known = [name for name in panel.known_ahead if np.isfinite(panel.x[name]).any()]
+    leads = measured_leads(panel, ends)
+    count = len(known) * (steps + short + min(steps, long)) + len(leads) * short
+    share = max(1, -(-count // MOST_PREDICTOR_VALUES))
+    week = long // short if long > short else WEEK
+    for name in known:
+        width = divide(steps, -(-steps // share))
+        yield Values(name, 1, steps, width)
+        yield Values(name, 1 - short, 0, divide(short, -(-short // share)))
+        if long > short:
+            yield Values(name, 1 - long, min(steps, long) - long, divide(min(steps, long), -(-steps // share)))
+        yield Change(name, 1, steps, short, week)
+        yield Change(name, 1, steps, short, MONTH)
+    for name, lead in leads.items():
+        yield Values(name, lead + 1 - short, lead, divide(short, -(-short // share)))
+        yield Change(name, lead + 1 - short, lead, short, MONTH)
+
+
+def measured_leads(panel: Panel, ends: IntArray) -> dict[str, int]:
+    """Return the steps by which each predictor that is only measured ends before the origins, at most 0."""
+    time = np.arange(len(panel.local))
+    leads = {}
+    for variable in panel.spec.predictors:
+        if variable.known_ahead or variable.name not in panel.x:
+            continue
+        present = np.isfinite(panel.x[variable.name])
+        if present.any():
+            newest = np.where(present, time, -1).max(axis=1)
+            leads[variable.name] = int(np.min((newest - ends)[present.any(axis=1)], initial=0))
+    return leads
+
+
+def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator[Block]:
+    """Yield what the first step ahead's place in each period, week and year says, and holidays around it."""
+    frequency = panel.spec.frequency
+    daily = situation.calendar and (is_sub_daily(frequency) or step_ns(frequency) == step_ns("D"))
+    if daily:
+        yield Weekdays()
+    for period in situation.periods:
+        phases = period // gcd(period, situation.stride)
+        is_week = daily and phases == WEEK
+        if phases == 1 or is_week or length < 2 * period:
+            continue
+        yield Phases(period) if phases == period <= MOST_PHASES else Fourier(period, FEW_HARMONICS)
+    if situation.calendar:
+        yield Year(1)
+    if daily and situation.holidays is not None:
+        yield Holidays(situation.holidays, holiday_days(situation, steps_per_day(frequency)))
+
+
+def holiday_days(situation: Situation, day: int) -> tuple[int, ...]:
+    """Return the days, relative to the origin's, whose being a holiday matters: ahead, beside, and looked back at.
+
+    Examples:
+        >>> holiday_days(Situation(24, 23 * 60, 24), 24)
+        (-6, 0, 1, 2)
+    """
+    minutes = 1440 // day if day > 1 else 1440
+    ahead = [(situation.time_of_day + step * minutes) // 1440 for step in (1, situation.steps)]
+    first, last = ahead[0], min(ahead[1], ahead[0] + 7)
+    return tuple(sorted({first - 7, first - 1, *range(first, last + 1), last + 1}))
+
+
+def divide(length: int, most: int) -> int:
+    """Return the smallest divisor of a length that leaves at most so many parts.
+
+    Examples:
+        >>> divide(24, 96), divide(1440, 96), divide(7, 3)
+        (1, 15, 7)
+    """
+    return next(width for width in range(1, length + 1) if length % width == 0 and length // width <= most)

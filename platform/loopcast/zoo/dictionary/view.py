@@ -1,0 +1,82 @@
+"""What blocks of features look at: values with short gaps closed, seen from origins on a grid.
+
+Which features there are does not belong here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Variables of S series as seen from O origins each.
+
+    Args:
+        values: variables by name, each of shape (S, T), NaN = missing.
+        local: local wall-clock times of the grid, length T; reaches as far ahead as anything that is looked at.
+        number: running number of the grid's first step since 1970, so that phases do not depend on where it starts.
+        origins: positions on the grid, shape (S, O); negative ones lie before its start.
+    """
+
+    values: Mapping[str, FloatArray]
+    local: pd.DatetimeIndex
+    number: int
+    origins: IntArray
+
+    def window(self, variable: str, first: int, last: int) -> FloatArray:
+        """Return the values at the offsets first .. last from each origin, shape (S, O, last - first + 1)."""
+        offsets = np.arange(first, last + 1, dtype=np.int64)
+        return take_positions(self.values[variable], self.origins[:, :, None] + offsets)
+
+    def period_means(self, variable: str, period: int, depth: int) -> FloatArray:
+        """Return the means of the last periods up to the origin, newest first, shape (S, O, depth)."""
+        window = self.window(variable, 1 - depth * period, 0)
+        return mean_present(window.reshape(*window.shape[:2], depth, period))[..., ::-1]
+
+    def times(self, offset: int) -> pd.DatetimeIndex:
+        """Return the local times at an offset from each origin, flat over (S, O)."""
+        positions = np.clip(self.origins + offset, 0, len(self.local) - 1)
+        return self.local[positions.ravel()]
+
+
+def mean_present(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:
+    """Return the mean of the present values along the last axis; NaN where there are none.
+
+    Args:
+        values: shape (..., N), NaN = missing.
+        weights: shape (N,), at least 0; None: all alike.
+
+    Examples:
+        >>> mean_present(np.array([[1.0, np.nan, 3.0], [np.nan] * 3])).tolist()
+        [2.0, nan]
+    """
+    share = np.ones(values.shape[-1]) if weights is None else weights
+    present = np.isfinite(values)
+    total = np.where(present, values, 0.0) @ share
+    weight = present @ share
+    return np.asarray(np.divide(total, weight, out=np.full(total.shape, np.nan), where=weight > 0))
+
+
+def close_gaps(values: FloatArray, period: int, reach: int) -> FloatArray:
+    """Return values whose gaps hold the newest earlier value of the same season that is at most `reach` steps older.
+
+    Args:
+        values: shape (S, T), NaN = missing.
+        period: seasonal period in steps.
+        reach: steps, a multiple of the period.
+
+    Examples:
+        >>> close_gaps(np.array([[1.0, 2.0, np.nan, 4.0, np.nan]]), 2, 2).tolist()
+        [[1.0, 2.0, 1.0, 4.0, nan]]
+    """
+    filled = values
+    for back in range(period, min(reach, values.shape[1] - 1) + 1, period):
+        earlier = np.full(values.shape, np.nan)
+        earlier[:, back:] = values[:, :-back]
+        filled = np.where(np.isfinite(filled), filled, earlier)
+    return filled

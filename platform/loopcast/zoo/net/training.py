@@ -1,0 +1,158 @@
+"""How the small networks learn: near-absolute loss, dropout, Adam with decoupled decay and soft threshold.
+
+Which rows they learn from, and how often, is the member's business.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from loopcast.zoo.net.shape import Array, Shape, backward, forward
+
+FIRST_MOMENT, SECOND_MOMENT, EPSILON = 0.9, 0.999, 1e-7
+WEIGHTS, SPARSE = (0, 2, 4, 6), (0, 6)  # parameters that decay; those that are drawn to exact zeros as well
+
+
+@dataclass(frozen=True)
+class Learning:
+    """What stays the same over all steps.
+
+    Args:
+        dropout: share of the first hidden layer that is left out of a step.
+        delta: errors below count squared, on the learning scale.
+        decay: share of a weight that is taken off per unit of learning rate.
+        threshold: how much every weight into the first layer and of the skip is drawn to 0 per unit of learning rate.
+    """
+
+    dropout: float = 0.3
+    delta: float = 0.05
+    decay: float = 0.5
+    threshold: float = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Optimiser:
+    """Networks and where their optimiser stands.
+
+    Args:
+        weights: flat parameters, shape (S, M, D).
+        mean: running mean of the gradients, same shape.
+        square: running mean of their squares, same shape.
+        step: number of steps taken.
+    """
+
+    weights: npt.NDArray[np.float32]
+    mean: npt.NDArray[np.float32]
+    square: npt.NDArray[np.float32]
+    step: int
+
+    @classmethod
+    def start(cls, shape: Shape, count: tuple[int, ...], rng: np.random.Generator) -> "Optimiser":
+        """Return networks that have learned nothing."""
+        weights = shape.start(count, rng)
+        return cls(weights, np.zeros_like(weights), np.zeros_like(weights), 0)
+
+    def copy(self) -> "Optimiser":
+        """Return an independent copy."""
+        return Optimiser(self.weights.copy(), self.mean.copy(), self.square.copy(), self.step)
+
+
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """Rows and the order in which they are learned.
+
+    Args:
+        x: features, shape (S, N, P).
+        targets: shape (S, N, H), NaN = unknown.
+        importance: weight of every target, shape (S, N, H).
+        order: rows of one step after the other, shape (steps, S, batch).
+        rates: learning rate of each step, shape (steps,).
+    """
+
+    x: npt.NDArray[np.float32]
+    targets: npt.NDArray[np.float32]
+    importance: npt.NDArray[np.float32]
+    order: npt.NDArray[np.int64]
+    rates: npt.NDArray[np.float64]
+
+
+def train(
+    shape: Shape, learning: Learning, start: Optimiser, batches: Batches, rng: np.random.Generator
+) -> Optimiser:
+    """Return the networks after one step per batch.
+
+    References:
+        Kingma and Ba (2015), Adam, algorithm 1; Loshchilov and Hutter (2019), Decoupled weight decay regularization,
+        algorithm 2; Srivastava et al. (2014), Dropout, section 4.
+    """
+    state = start.copy()
+    gradient = np.zeros_like(state.weights)
+    parameters, gradients = shape.views(state.weights), shape.views(gradient)
+    series = np.arange(len(batches.x))[:, None]
+    for number, (rows, rate) in enumerate(zip(batches.order, batches.rates, strict=True)):
+        x = batches.x[series, rows][:, None]
+        kept = draw_kept((*state.weights.shape[:2], rows.shape[1], shape.first), learning.dropout, rng)
+        out, *hidden = forward(parameters, x, kept)
+        slope = near_absolute_slope(out, batches.targets[series, rows][:, None], learning.delta)
+        slope *= batches.importance[series, rows][:, None] / np.float32(rows.shape[1])
+        backward(parameters, gradients, x, (hidden[0], hidden[1]), slope, kept)
+        apply_gradient(shape, learning, state, gradient, rate, start.step + number + 1)
+    return Optimiser(state.weights, state.mean, state.square, start.step + len(batches.order))
+
+
+def draw_kept(shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> Array:
+    """Return 0 for units left out and 1 / (1 - dropout) for the others, single precision."""
+    kept = (rng.random(shape, dtype=np.float32) >= dropout).astype(np.float32)
+    kept *= np.float32(1.0 / (1.0 - dropout))
+    return kept
+
+
+def near_absolute_slope(out: Array, targets: Array, delta: float) -> Array:
+    """Return the derivative of Huber's loss over delta: the error's sign, falling linearly below delta; 0 if unknown.
+
+    References:
+        Huber (1964), Robust estimation of a location parameter, section 2.
+    """
+    error = out - targets
+    error *= np.float32(1.0 / delta)
+    np.clip(error, -1.0, 1.0, out=error)
+    return np.nan_to_num(error, copy=False, nan=0.0)
+
+
+def apply_gradient(
+    shape: Shape, learning: Learning, state: Optimiser, gradient: Array, rate: float, step: int
+) -> None:
+    """Take one step in place; `state` is `train`'s own."""
+    corrected = rate * np.sqrt(1.0 - SECOND_MOMENT**step) / (1.0 - FIRST_MOMENT**step)
+    flat = [array.reshape(-1, array.shape[-1]) for array in (state.weights, state.mean, state.square, gradient)]
+    for number, (start, stop) in enumerate(zip((0, *shape.stops[:-1]), shape.stops, strict=True)):
+        shrink = 1.0 - rate * learning.decay if number in WEIGHTS else 1.0
+        threshold = rate * learning.threshold if number in SPARSE else 0.0
+        _step_adam(*flat, start, stop, np.float32(corrected), np.float32(shrink), np.float32(threshold))
+
+
+@njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+def _step_adam(
+    weights: Array,
+    mean: Array,
+    square: Array,
+    gradient: Array,
+    start: int,
+    stop: int,
+    rate: np.float32,
+    shrink: np.float32,
+    threshold: np.float32,
+) -> None:
+    keep1, keep2 = np.float32(FIRST_MOMENT), np.float32(SECOND_MOMENT)
+    new1, new2 = np.float32(1.0 - FIRST_MOMENT), np.float32(1.0 - SECOND_MOMENT)
+    tiny, zero = np.float32(EPSILON), np.float32(0.0)
+    for row in range(len(weights)):
+        for k in range(start, stop):
+            g = gradient[row, k]
+            mean[row, k] = keep1 * mean[row, k] + new1 * g
+            square[row, k] = keep2 * square[row, k] + new2 * g * g
+            w = shrink * weights[row, k] - rate * mean[row, k] / (np.sqrt(square[row, k]) + tiny)
+            size = abs(w) - threshold
+            weights[row, k] = np.copysign(max(size, zero), w)
