@@ -9,25 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcast.zoo.arrays import FloatArray
+from loopcast.zoo.moments import SMALLEST_SPREAD
 
-SMALLEST_SPREAD = 1e-4
 
-
-def describe_columns(
-    columns: npt.NDArray[np.float32], *, smallest: float = SMALLEST_SPREAD
-) -> tuple[FloatArray, FloatArray]:
+def describe_columns(columns: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:
     """Return means and standard deviations of the known values of each column; 0 where they hardly vary.
 
     Args:
         columns: shape (N, K), NaN = unknown.
-        smallest: standard deviations below count as 0.
     """
     known = np.isfinite(columns)
     count = np.maximum(known.sum(axis=0), 1)
     mean = np.where(known, columns, 0.0).sum(axis=0, dtype=np.float64) / count
     squares = np.where(known, columns - mean, 0.0) ** 2
     spread = np.sqrt(squares.sum(axis=0) / count)
-    return mean, np.where(spread > smallest, spread, 0.0)
+    return mean, np.where(spread > SMALLEST_SPREAD, spread, 0.0)
 
 
 def standardise(

@@ -6,7 +6,7 @@ What the columns mean does not belong here.
 import numpy as np
 from numba import njit
 
-from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.arrays import FloatArray
 
 PENALTIES = np.geomspace(0.3, 0.004, 12)
 COST_OF_A_TERM = 3.0
@@ -17,8 +17,10 @@ ACTIVE_SWEEPS = 20
 SMALLEST = 1e-9
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def descend(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float, sweeps: int, tolerance: float) -> None:
+@njit(cache=True)
+def descend(
+    gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float, sweeps: int, tolerance: float
+) -> None:
     """Minimise beta' G beta / 2 - c' beta + penalty |beta|_1 in place by cyclic coordinate descent.
 
     Args:
@@ -34,19 +36,19 @@ def descend(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float
         descent, section 2.2 (covariance updates, active sets).
     """
     for _ in range(sweeps):
-        if _sweep(gram, rest, beta, penalty, False) < tolerance:
+        if _sweep(gram, rest, beta, penalty, 1) < tolerance:
             return
         for _ in range(ACTIVE_SWEEPS):
-            if _sweep(gram, rest, beta, penalty, True) < tolerance:
+            if _sweep(gram, rest, beta, penalty, 0) < tolerance:
                 break
 
 
-@njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
-def _sweep(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float, active: bool) -> float:  # noqa: FBT001
+@njit(cache=True, fastmath=True)
+def _sweep(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float, everyone: int) -> float:
     largest = 0.0
     for j in range(len(beta)):
         old = beta[j]
-        if (active and old == 0.0) or gram[j, j] <= RIDGE:
+        if (everyone == 0 and old == 0.0) or gram[j, j] <= RIDGE:
             continue
         pull = rest[j] + old * gram[j, j]
         new = np.sign(pull) * max(abs(pull) - penalty, 0.0) / gram[j, j]
@@ -59,16 +61,16 @@ def _sweep(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float,
     return largest
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def choose_penalties(
-    gram: FloatArray, cov: FloatArray, counts: IntArray, penalties: FloatArray
+    gram: FloatArray, cov: FloatArray, counts: FloatArray, penalties: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the penalty of each target whose fit has the least n log(RSS / n) + 3 per term, and its coefficients.
 
     Args:
         gram: of standardised columns, shape (K, K).
         cov: covariances with H standardised targets, shape (H, K).
-        counts: rows that each target is known in, shape (H,).
+        counts: equally weighted rows that each target is known in, shape (H,).
         penalties: grid, largest first.
 
     Returns:
@@ -90,7 +92,7 @@ def choose_penalties(
     return chosen, out
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def solve(gram: FloatArray, cov: FloatArray, penalty: FloatArray, start: FloatArray) -> FloatArray:
     """Return the coefficients of H targets, shape (H, K).
 

@@ -1,4 +1,4 @@
-"""The scale on which direct members learn: every variable by its median and spread, large values drawn in.
+"""The scale on which direct members learn: every row by its own recent median and spread, large values drawn in.
 
 What is learned on that scale does not belong here; `share_out` brings the addends of a forecast back to output units.
 """
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loopcast.zoo.arrays import FloatArray, as_floats, from_floats
+from loopcast.zoo.arrays import FloatArray
 
 NORMAL_MAD = 1.4826  # standard deviations per median absolute deviation of a normal distribution
 CLOSE = 1e-9
@@ -15,11 +15,11 @@ CLOSE = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """The inverse hyperbolic sine of a robustly standardised variable.
+    """The inverse hyperbolic sine of a robustly standardised variable, one pair of numbers per row.
 
     Args:
-        center: medians, shape (S,).
-        scale: robust standard deviations, positive, shape (S,).
+        center: medians, any shape.
+        scale: robust standard deviations, positive, same shape.
 
     References:
         Uniejewski, Weron and Ziel (2018), Variance stabilizing transformations for electricity spot price
@@ -30,56 +30,60 @@ class Scaling:
     scale: FloatArray
 
     def forward(self, values: FloatArray) -> FloatArray:
-        """Return values of shape (S, ...) on the learning scale; NaN stays.
+        """Return values, whose first axes are those of the medians, on the learning scale; NaN stays.
 
         Examples:
             >>> Scaling(np.array([2.0]), np.array([3.0])).forward(np.array([[2.0, 5.0]])).round(4).tolist()
             [[0.0, 0.8814]]
         """
-        return np.asarray(np.arcsinh((values - _spread(self.center, values)) / _spread(self.scale, values)))
+        return np.asarray(np.arcsinh((values - _widen(self.center, values)) / _widen(self.scale, values)))
 
     def inverse(self, values: FloatArray) -> FloatArray:
-        """Return values of shape (S, ...) in the variable's unit."""
-        return np.asarray(np.sinh(values) * _spread(self.scale, values) + _spread(self.center, values))
+        """Return values on the learning scale in the variable's unit."""
+        return np.asarray(np.sinh(values) * _widen(self.scale, values) + _widen(self.center, values))
 
     def slope(self, values: FloatArray) -> FloatArray:
-        """Return the derivative of `inverse`, shape (S, ...)."""
-        return np.asarray(np.cosh(values) * _spread(self.scale, values))
-
-    def to_document(self) -> dict[str, object]:
-        """Return centers and scales as JSON values."""
-        return {"center": as_floats(self.center), "scale": as_floats(self.scale)}
-
-    @classmethod
-    def from_document(cls, document: dict[str, object]) -> "Scaling":
-        """Return the scaling that `to_document` wrote."""
-        return cls(from_floats(document["center"]), from_floats(document["scale"]))
+        """Return the derivative of `inverse`."""
+        return np.asarray(np.cosh(values) * _widen(self.scale, values))
 
 
-def _spread(parameter: FloatArray, values: FloatArray) -> FloatArray:
-    return parameter.reshape((-1,) + (1,) * (values.ndim - 1))
+def _widen(parameter: FloatArray, values: FloatArray) -> FloatArray:
+    return parameter.reshape(parameter.shape + (1,) * (values.ndim - parameter.ndim))
 
 
-def learn_scaling(values: FloatArray) -> Scaling:
-    """Return each series' median and median absolute deviation; where that is 0 its standard deviation, else 1.
+def spread_of(values: FloatArray) -> FloatArray:
+    """Return the robust standard deviation along the last axis: from the median absolute deviation.
+
+    Where that is 0 it is the plain standard deviation, and 1 where that is 0 as well or nothing is known.
 
     Args:
-        values: shape (S, T), NaN = missing.
+        values: shape (..., N), NaN = missing.
 
     Examples:
-        >>> made = learn_scaling(np.array([[1.0, 2.0, 9.0, np.nan]]))
-        >>> made.center.tolist(), made.scale.tolist()
-        ([2.0], [1.4826])
+        >>> spread_of(np.array([[1.0, 2.0, 9.0, np.nan], [4.0] * 4, [0.0, 0.0, 0.0, 4.0]])).round(4).tolist()
+        [1.4826, 1.0, 1.7321]
     """
-    center, scale = np.zeros(len(values)), np.ones(len(values))
-    for row, series in enumerate(values):
-        known = series[np.isfinite(series)]
-        if not len(known):
-            continue
-        center[row] = np.median(known)
-        spread = NORMAL_MAD * float(np.median(np.abs(known - center[row]))) or float(known.std())
-        scale[row] = spread or 1.0
-    return Scaling(center, scale)
+    center = median_of(values)[..., None]
+    spread = NORMAL_MAD * median_of(np.abs(values - center))
+    flat = ~(spread > 0)
+    if flat.any():
+        rows = values[flat]
+        present = np.isfinite(rows)
+        count = np.maximum(present.sum(axis=-1), 1)
+        mean = np.where(present, rows, 0.0).sum(axis=-1) / count
+        spread[flat] = np.sqrt((np.where(present, rows - mean[:, None], 0.0) ** 2).sum(axis=-1) / count)
+    return np.where(spread > 0, spread, 1.0)
+
+
+def median_of(values: FloatArray) -> FloatArray:
+    """Return the median of the present values along the last axis; 0 where there are none."""
+    if np.isfinite(values).all():
+        return np.asarray(np.median(values, axis=-1))
+    count = np.isfinite(values).sum(axis=-1)
+    ordered = np.sort(np.where(np.isfinite(values), values, np.inf), axis=-1)
+    middle = np.stack([np.maximum(count - 1, 0) // 2, np.minimum(count // 2, values.shape[-1] - 1)], axis=-1)
+    pair = np.take_along_axis(ordered, middle, axis=-1)
+    return np.where(count > 0, np.where(np.isfinite(pair), pair, 0.0).mean(axis=-1), 0.0)
 
 
 def share_out(scaling: Scaling, constant: FloatArray, addends: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -89,11 +93,11 @@ def share_out(scaling: Scaling, constant: FloatArray, addends: FloatArray) -> tu
 
     Args:
         scaling: of the target; its inverse is g.
-        constant: z0, shape (S, ...).
-        addends: c, shape (S, ..., K).
+        constant: z0, shape (...).
+        addends: c, shape (..., K).
 
     Returns:
-        g(z0), shape (S, ...), and the addends, shape (S, ..., K); together they sum to the forecast.
+        g(z0) and the addends, shapes as given; together they sum to the forecast.
     """
     total = addends.sum(axis=-1)
     base = scaling.inverse(constant)

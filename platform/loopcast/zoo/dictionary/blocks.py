@@ -95,7 +95,9 @@ class PeriodMeans(Block):
         """Return one feature per period, newest first."""
         ends = [-number * self.period for number in range(self.depth)]
         return tuple(
-            Feature(f"{_name(self.variable, end + 1 - self.period, end)}:mean", self.variable, end + 1 - self.period, end)
+            Feature(
+                f"{_name(self.variable, end + 1 - self.period, end)}:mean", self.variable, end + 1 - self.period, end
+            )
             for end in ends
         )
 
@@ -130,7 +132,8 @@ class Average(Block):
     def values(self, view: View) -> FloatArray:
         """Return the weighted mean of the periods' means."""
         means = view.period_means(self.variable, self.period, self.depth)
-        return mean_present(means, (1.0 - self.decay) ** np.arange(self.depth))[..., None]
+        weights = np.asarray((1.0 - self.decay) ** np.arange(self.depth), dtype=np.float64)
+        return mean_present(means, weights)[..., None]
 
 
 @dataclass(frozen=True)

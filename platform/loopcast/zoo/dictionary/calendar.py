@@ -30,7 +30,7 @@ class Weekdays(Block):
     def values(self, view: View) -> FloatArray:
         """Return 1 for the weekday, else 0."""
         weekday = view.times(1).dayofweek.to_numpy().reshape(view.origins.shape)
-        return (weekday[..., None] == np.arange(7)).astype(np.float64)
+        return np.asarray(weekday[..., None] == np.arange(7), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Phases(Block):
     def values(self, view: View) -> FloatArray:
         """Return 1 for the phase, else 0."""
         phase = (view.number + view.origins + 1) % self.period
-        return (phase[..., None] == np.arange(self.period)).astype(np.float64)
+        return np.asarray(phase[..., None] == np.arange(self.period), dtype=np.float64)
 
 
 @dataclass(frozen=True)

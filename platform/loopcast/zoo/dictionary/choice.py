@@ -4,6 +4,7 @@ What the blocks compute is in `loopcast.zoo.dictionary.blocks` and `loopcast.zoo
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from math import gcd
 
 import numpy as np
@@ -12,12 +13,14 @@ from loopcast.dataops.frequency import is_sub_daily, step_ns, steps_per_day
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.dictionary.blocks import Average, Block, Change, Extremes, PeriodMeans, Profile, Values
 from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Year
-from loopcast.zoo.dictionary.dictionary import Dictionary
+from loopcast.zoo.dictionary.dictionary import Dictionary, Scale
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel
 
 WITHOUT_SEASON = 12  # values looked at where no season is known
 NEWEST_PERIODS = 3
+FEWEST_PERIODS = 2  # that the median of a scale's center must span
+FINEST_SCALE = 24  # values per period that scales are taken from
 WEEK = 7  # days of a week; periods in the short averages where there is no longer period
 MONTH = 28  # periods in the long averages
 DECAY = 0.25
@@ -27,13 +30,29 @@ MOST_PHASES = 31
 FEW_HARMONICS = 3
 
 
-def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray) -> Dictionary:
+@dataclass(frozen=True)
+class Memory:
+    """How far back an origin's scale looks, in strides, see `loopcast.zoo.dictionary.dictionary.Scale`.
+
+    Args:
+        level: strides whose median is the center.
+        spread: strides whose median absolute deviation is the scale.
+        factor: by which the scale is multiplied.
+    """
+
+    level: int = 28
+    spread: int = 364
+    factor: float = 1.0
+
+
+def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray, memory: Memory) -> Dictionary:
     """Return the dictionary for a situation of a panel.
 
     Args:
         panel: what is known.
         situation: what is to be forecast.
         ends: position of each series' origin, shape (S,).
+        memory: of the scales.
     """
     length = int(np.max(ends, initial=0)) + 1
     short, long = choose_periods(situation.periods, length)
@@ -43,7 +62,10 @@ def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray) -> Dic
         *calendar_blocks(panel, situation, length),
     )
     reach = long if long > short else 2 * short
-    return Dictionary(panel.spec.target, situation.steps, short, reach, blocks)
+    unit = max(situation.stride, -(-FEWEST_PERIODS * short // memory.level))
+    scale = Scale(memory.level * unit, memory.spread * unit, memory.factor, every=max(1, short // FINEST_SCALE))
+    leads = tuple(measured_leads(panel, ends).items())
+    return Dictionary(panel.spec.target, situation.steps, short, reach, scale, leads, blocks)
 
 
 def choose_periods(periods: tuple[int, ...], length: int) -> tuple[int, int]:

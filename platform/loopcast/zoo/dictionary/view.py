@@ -1,4 +1,4 @@
-"""What blocks of features look at: values with short gaps closed, seen from origins on a grid.
+"""What blocks of features look at: values with short gaps closed, each origin's on its own scale.
 
 Which features there are does not belong here.
 """
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
+from loopcast.zoo.scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,21 +18,22 @@ class View:
     """Variables of S series as seen from O origins each.
 
     Args:
-        values: variables by name, each of shape (S, T), NaN = missing.
+        values: variables by name in their own units, each of shape (S, T), NaN = missing.
+        scalings: of every variable, one pair of numbers per origin, shape (S, O).
         local: local wall-clock times of the grid, length T; reaches as far ahead as anything that is looked at.
         number: running number of the grid's first step since 1970, so that phases do not depend on where it starts.
         origins: positions on the grid, shape (S, O); negative ones lie before its start.
     """
 
     values: Mapping[str, FloatArray]
+    scalings: Mapping[str, Scaling]
     local: pd.DatetimeIndex
     number: int
     origins: IntArray
 
     def window(self, variable: str, first: int, last: int) -> FloatArray:
-        """Return the values at the offsets first .. last from each origin, shape (S, O, last - first + 1)."""
-        offsets = np.arange(first, last + 1, dtype=np.int64)
-        return take_positions(self.values[variable], self.origins[:, :, None] + offsets)
+        """Return the scaled values at the offsets first .. last from each origin, shape (S, O, last - first + 1)."""
+        return self.scalings[variable].forward(take_window(self.values[variable], self.origins, first, last))
 
     def period_means(self, variable: str, period: int, depth: int) -> FloatArray:
         """Return the means of the last periods up to the origin, newest first, shape (S, O, depth)."""
@@ -42,6 +44,12 @@ class View:
         """Return the local times at an offset from each origin, flat over (S, O)."""
         positions = np.clip(self.origins + offset, 0, len(self.local) - 1)
         return self.local[positions.ravel()]
+
+
+def take_window(values: FloatArray, origins: IntArray, first: int, last: int, every: int = 1) -> FloatArray:
+    """Return the values at the offsets first, first + every .. last from each origin, shape (S, O, offsets)."""
+    offsets = np.arange(first, last + 1, every, dtype=np.int64)
+    return take_positions(values, origins[:, :, None] + offsets)
 
 
 def mean_present(values: FloatArray, weights: FloatArray | None = None) -> FloatArray:

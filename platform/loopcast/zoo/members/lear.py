@@ -1,145 +1,172 @@
-"""The LASSO member: one sparse regression per series, step ahead and training window on the origin-level dictionary.
+"""The LASSO member: one sparse regression per series, step ahead and half-life on the origin-level dictionary.
 
-All steps of a window share one Gram matrix; an update adds rows and starts from the former coefficients. How members
-are combined does not belong here.
+All steps of a half-life share one Gram matrix; an update adds rows to its sums and starts from the former
+coefficients. How members are combined does not belong here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from loopcast.errors import ModelError
-from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, from_floats
-from loopcast.zoo.columns import describe_columns, standardise
-from loopcast.zoo.dictionary.choice import choose_dictionary
-from loopcast.zoo.dictionary.examples import (
-    Examples,
-    collect_examples,
-    examples_from_document,
-    extend_examples,
-)
+from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats
+from loopcast.zoo.columns import standardise
+from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
+from loopcast.zoo.dictionary.dictionary import Dictionary
+from loopcast.zoo.dictionary.rows import Rows, new_rows, past_rows, waiting
 from loopcast.zoo.lasso import PENALTIES, RIDGE, choose_penalties, solve
-from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
+from loopcast.zoo.members.base import (
+    Contributions,
+    FittedMember,
+    Json,
+    Member,
+    Offset,
+    Situation,
+    Term,
+    situation_from_document,
+)
+from loopcast.zoo.moments import Moments
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.scaling import share_out
 
-WINDOWS = (56, 84, 182, 364, 728, 1456)
+HALF_LIVES = (63.0, 252.0, 1000.0)
+LIMIT = 2912  # rows a fit goes back at most
 FEWEST_ROWS = 40
 CHOOSE_EVERY = 7  # rows after which penalties are chosen again
-BEYOND = 1.5  # how far a forecast may lie outside of the window's targets, on the learning scale
+BEYOND = 1.5  # how far a forecast may lie outside of the targets seen, on the learning scale
 FARTHEST = 10.0  # standard deviations from the mean that a feature counts at most
 
 
 class Lear(Member):
-    """LASSO-estimated autoregression with predictors, averaged over training windows.
+    """LASSO-estimated autoregression with predictors, averaged over half-lives.
 
-    `parameters`: `windows`, rows in each training window; absent: 56 to 1456.
+    `parameters`: `half_lives` in rows; `level`, `spread`, `factor` of the scales, see
+    `loopcast.zoo.dictionary.choice.Memory`.
 
     References:
         Lago, Marcjasz, De Schutter and Weron (2021), Forecasting day-ahead electricity prices, section 4.1.
     """
 
     kind = "lear"
-    accepts = frozenset({"windows"})
+    accepts = frozenset({"half_lives", "level", "spread", "factor"})
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedLear":
-        """Return the regressions of all series, windows and steps."""
-        windows = tuple(int(n) for n in self.parameters.get("windows", WINDOWS))
-        dictionary = choose_dictionary(panel, situation, ends)
-        examples = collect_examples(panel, situation, ends, dictionary, limit=max(windows))
-        most = int(examples.usable.sum(axis=1).max(initial=0))
+        """Return the regressions of all series, half-lives and steps."""
+        options = dict(self.parameters)
+        half_lives = tuple(float(n) for n in options.pop("half_lives", HALF_LIVES))
+        dictionary = choose_dictionary(panel, situation, ends, Memory(**options))
+        rows = past_rows(panel, situation, ends, dictionary, limit=LIMIT)
+        most = int(rows.usable.sum(axis=1).max(initial=0))
         if most < FEWEST_ROWS:
             raise ModelError(f"found {most} origins to learn from; a lear member needs {FEWEST_ROWS}")
-        shorter = [n for n in windows if n < most]
-        windows = tuple(windows[: len(shorter) + 1])
-        return FittedLear(self.name, examples, windows, learn(examples, windows, None, choose=True), 0)
+        shape = (len(ends), len(half_lives), situation.steps, len(dictionary.features))
+        empty = Moments.start(shape[3], shape[2])
+        start = LearState(
+            moments=tuple((empty,) * shape[1] for _ in ends),
+            regressions=Regressions.start(shape),
+            bounds=np.tile([np.inf, -np.inf], (shape[0], 1)),
+            learned=0,
+        )
+        state = learn(start, rows, half_lives, choose=True)
+        return FittedLear(self.name, situation, dictionary, half_lives, state)
 
 
 @dataclass(frozen=True, eq=False)
 class Regressions:
-    """Regressions of S series, W windows, H steps on K features.
+    """Regressions of S series, L half-lives, H steps on K features.
 
     Args:
-        center: means of the features, shape (S, W, K).
-        spread: their standard deviations, 0 for a feature that is constant, shape (S, W, K).
-        coefficients: per standard deviation of the feature, on the learning scale, shape (S, W, H, K).
-        intercept: shape (S, W, H); NaN where there was too little to learn from.
-        deviation: standard deviations of the targets, shape (S, W, H).
-        penalty: chosen penalties, shape (S, W, H).
-        bounds: lowest and highest forecast on the learning scale, shape (S, W, 2).
+        center: means of the features, shape (S, L, K).
+        spread: their standard deviations, 0 for a feature that is constant, shape (S, L, K).
+        coefficients: per standard deviation of feature and target, shape (S, L, H, K).
+        mean: of the targets on the learning scale, shape (S, L, H); NaN where there was too little to learn from.
+        deviation: standard deviations of the targets, shape (S, L, H).
+        penalty: chosen penalties, shape (S, L, H).
     """
 
     center: FloatArray
     spread: FloatArray
     coefficients: FloatArray
-    intercept: FloatArray
+    mean: FloatArray
     deviation: FloatArray
     penalty: FloatArray
-    bounds: FloatArray
+
+    @classmethod
+    def start(cls, shape: tuple[int, int, int, int]) -> "Regressions":
+        """Return regressions that have learned nothing, of S series, L half-lives, H steps, K features."""
+        series, lives, steps, features = shape
+        column, target = np.zeros((series, lives, features)), np.zeros((series, lives, steps))
+        return cls(column, column, np.zeros(shape), np.full(target.shape, np.nan), target, target)
 
 
-def learn(examples: Examples, windows: tuple[int, ...], before: Regressions | None, *, choose: bool) -> Regressions:
-    """Return the regressions on the newest rows.
+@dataclass(frozen=True, eq=False)
+class LearState:
+    """What is learned.
 
     Args:
-        examples: rows.
-        windows: rows in each window.
-        before: where coefficients start and, unless they are chosen, where penalties come from.
+        moments: sums over the rows, per series and half-life.
+        regressions: their solution.
+        bounds: lowest and highest target seen on the learning scale, shape (S, 2).
+        learned: rows learned since the fit.
+    """
+
+    moments: tuple[tuple[Moments, ...], ...]
+    regressions: Regressions
+    bounds: FloatArray
+    learned: int
+
+
+def learn(state: LearState, rows: Rows, half_lives: tuple[float, ...], *, choose: bool) -> LearState:
+    """Return the state after some more rows.
+
+    Args:
+        state: what was learned before.
+        rows: new ones; those that know too little are passed over.
+        half_lives: in rows.
         choose: whether penalties are chosen anew.
     """
-    usable = examples.usable
-    parts = [
-        [
-            _learn_window(examples, series, usable[series], window, _part(before, series, number), choose=choose)
-            for number, window in enumerate(windows)
-        ]
-        for series in range(len(usable))
-    ]
-    names = Regressions.__dataclass_fields__
-    return Regressions(**{n: np.stack([np.stack([getattr(p, n) for p in row]) for row in parts]) for n in names})
-
-
-def _part(regressions: Regressions | None, series: int, window: int) -> Regressions | None:
-    if regressions is None:
-        return None
-    names = Regressions.__dataclass_fields__
-    return Regressions(**{name: getattr(regressions, name)[series, window] for name in names})
-
-
-def _learn_window(
-    examples: Examples, series: int, usable: BoolArray, window: int, before: Regressions | None, *, choose: bool
-) -> Regressions:
-    rows = slice(max(0, len(usable) - window), None)
-    chosen = usable[rows]
-    features, targets = examples.features[series, rows][chosen], examples.targets[series, rows][chosen]
-    center, spread = describe_columns(features)
-    x = standardise(features, center, spread, farthest=FARTHEST)
-    mean, deviation = describe_columns(targets, smallest=0.0)
-    known = np.isfinite(targets)
-    counts = known.sum(axis=0)
-    enough = counts >= min(FEWEST_ROWS, window // 2)
-    scale = np.where(enough & (deviation > 0), deviation, 1.0)
-    y = np.where(known & enough, (targets - mean) / scale, 0.0).astype(np.float32)
-    gram = (x.T @ x).astype(np.float64) / max(1, len(x))
-    gram[np.diag_indices_from(gram)] += RIDGE
-    cov = (y.T @ x).astype(np.float64) / np.maximum(counts, 1)[:, None]
-    if choose or before is None:
-        penalty, beta = choose_penalties(gram, cov, counts, PENALTIES)
-    else:
-        penalty = before.penalty
-        beta = solve(gram, cov, penalty, before.coefficients / before.deviation[:, None])
-    low, high = (np.min(targets, initial=0.0, where=known), np.max(targets, initial=0.0, where=known))
-    return Regressions(
-        center=center,
-        spread=spread,
-        coefficients=beta * scale[:, None],
-        intercept=np.where(enough, mean, np.nan),
-        deviation=scale,
-        penalty=penalty,
-        bounds=np.array([low - BEYOND, high + BEYOND]),
+    usable = rows.usable
+    moments = tuple(
+        tuple(m.add(x[ok], y[ok], h) for m, h in zip(series, half_lives, strict=True))
+        for series, x, y, ok in zip(state.moments, rows.features, rows.targets, usable, strict=True)
     )
+    seen = np.where(usable[..., None], rows.targets, np.nan).reshape(len(usable), -1)
+    low = np.fmin(state.bounds[:, 0], np.fmin.reduce(seen, axis=1, initial=np.inf))
+    high = np.fmax(state.bounds[:, 1], np.fmax.reduce(seen, axis=1, initial=-np.inf))
+    regressions = solve_all(moments, state.regressions, choose=choose)
+    return LearState(moments, regressions, np.stack([low, high], axis=1), state.learned)
+
+
+def solve_all(moments: tuple[tuple[Moments, ...], ...], before: Regressions, *, choose: bool) -> Regressions:
+    """Return the regressions of some sums, starting from those before."""
+    solved = [
+        [_solve_one(m, before.coefficients[s, n], before.penalty[s, n], choose=choose) for n, m in enumerate(lives)]
+        for s, lives in enumerate(moments)
+    ]
+    names = [field.name for field in fields(Regressions)]
+    return Regressions(**{n: np.stack([np.stack([part[n] for part in row]) for row in solved]) for n in names})
+
+
+def _solve_one(moments: Moments, start: FloatArray, penalty: FloatArray, *, choose: bool) -> dict[str, FloatArray]:
+    gram, cov = moments.correlations()
+    gram[np.diag_indices_from(gram)] += RIDGE
+    center, spread, mean, deviation = moments.describe()
+    if choose:
+        rows = moments.rows * moments.known / max(moments.weight, 1e-300)
+        penalty, coefficients = choose_penalties(gram, cov, rows, PENALTIES)
+    else:
+        coefficients = solve(gram, cov, penalty, start)
+    return {
+        "center": center,
+        "spread": spread,
+        "coefficients": coefficients,
+        "mean": np.where(moments.known > 0, mean, np.nan),
+        "deviation": deviation,
+        "penalty": penalty,
+    }
 
 
 class FittedLear(FittedMember):
@@ -148,112 +175,132 @@ class FittedLear(FittedMember):
     kind = "lear"
 
     def __init__(
-        self, name: str, examples: Examples, windows: tuple[int, ...], regressions: Regressions, learned: int
+        self,
+        name: str,
+        situation: Situation,
+        dictionary: Dictionary,
+        half_lives: tuple[float, ...],
+        state: LearState,
     ) -> None:
-        """Keep rows, regressions, and how many rows were learned since the fit."""
-        self.name, self.examples, self.windows = name, examples, windows
-        self.regressions, self.learned = regressions, learned
+        """Keep what was learned."""
+        self.name, self.situation, self.dictionary = name, situation, dictionary
+        self.half_lives, self.state = half_lives, state
 
-    def update(self, panel: Panel, ends: IntArray) -> "FittedLear":
-        """Return the member with the rows up to the ends; penalties are chosen again every `CHOOSE_EVERY` rows."""
-        examples, fresh = extend_examples(self.examples, panel, ends, limit=max(self.windows))
-        if not fresh:
+    def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedLear":
+        """Return the member with the new rows in its sums; penalties are chosen again every `CHOOSE_EVERY` rows."""
+        rows = new_rows(panel, self.situation, self.dictionary, ends, since)
+        if not rows.usable.any():
             return self
-        learned = self.learned + fresh
-        choose = learned // CHOOSE_EVERY > self.learned // CHOOSE_EVERY
-        regressions = learn(examples, self.windows, self.regressions, choose=choose)
-        return FittedLear(self.name, examples, self.windows, regressions, learned)
+        before = self.state
+        learned = before.learned + rows.targets.shape[1]
+        choose = learned // CHOOSE_EVERY > before.learned // CHOOSE_EVERY
+        later = learn(before, rows, self.half_lives, choose=choose)
+        state = LearState(later.moments, later.regressions, later.bounds, learned)
+        return FittedLear(self.name, self.situation, self.dictionary, self.half_lives, state)
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
-        """Return the mean of the windows' forecasts."""
-        constant, addends = self._addends(panel, origins)
-        total = np.stack([c + a.sum(axis=3) for c, a in zip(constant, addends, strict=True)])
-        made = [self._invert(self._bound(z, number)) for number, z in enumerate(total)]
+        """Return the mean of the half-lives' forecasts."""
+        features, scaling = self.dictionary.values(panel, origins)
+        made = [scaling.inverse(self._bound(constant + x @ beta)) for x, beta, constant in self._parts(features)]
         return np.asarray(np.mean(made, axis=0))
 
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
         """Return one term per feature, the constant, and what the bounds took away."""
-        features = self.examples.dictionary.features
-        terms = (*(Term(f.name, f.variable) for f in features), Term("constant", ""), Term("bound", ""))
+        features, scaling = self.dictionary.values(panel, origins)
+        terms = (*(Term(f.name, f.variable) for f in self.dictionary.features), Term("constant", ""), Term("bound", ""))
         parts = []
-        for number, (constant, addends) in enumerate(zip(*self._addends(panel, origins), strict=True)):
-            base, shared = share_out(self._scaling, constant, addends)
-            z = constant + addends.sum(axis=3)
-            cut = self._invert(self._bound(z, number)) - self._invert(z)
+        for x, beta, intercept in self._parts(features):
+            addends = x[:, :, None] * np.swapaxes(beta, 1, 2)[:, None]
+            constant = np.broadcast_to(intercept, addends.shape[:3])
+            base, shared = share_out(scaling, constant, addends)
+            cut = scaling.inverse(self._bound(constant + x @ beta)) - base - shared.sum(axis=3)
             parts.append(np.concatenate([shared, base[..., None], cut[..., None]], axis=3))
         return Contributions(terms=terms, addends=np.asarray(np.mean(parts, axis=0)))
 
     def offsets(self) -> tuple[Offset, ...]:
-        """Return what the features look at."""
-        return self.examples.dictionary.offsets()
+        """Return what the features look at, from the row that an update learns."""
+        return self.dictionary.offsets(waiting(self.situation) * self.situation.stride)
 
     def importances(self) -> Mapping[str, float]:
         """Return the shares of the absolute standardised coefficients."""
-        weight = np.abs(self.regressions.coefficients).sum(axis=(0, 1, 2))
-        total = {self.examples.dictionary.target: 1e-12}
-        for feature, value in zip(self.examples.dictionary.features, weight, strict=True):
-            total[feature.variable] = total.get(feature.variable, 0.0) + float(value)
-        whole = sum(total.values())
-        return {variable: 100.0 * value / whole for variable, value in total.items()}
+        weight = np.abs(self.state.regressions.coefficients).sum(axis=(0, 1, 2))
+        return self.dictionary.share_importance(weight)
 
     def to_document(self) -> Json:
-        """Return coefficients by name as JSON values, and rows as arrays."""
-        arrays = {
-            name: as_floats(getattr(self.regressions, name))
-            for name in Regressions.__dataclass_fields__
-            if name != "coefficients"
-        }
+        """Return coefficients by name and other small values as JSON values, and the sums as arrays."""
+        state = self.state
+        small = {n: as_floats(getattr(state.regressions, n)) for n in ("mean", "deviation", "penalty")}
+        large = {n: getattr(state.regressions, n) for n in ("center", "spread")}
         return {
             "name": self.name,
-            "windows": list(self.windows),
-            "learned": self.learned,
-            "examples": self.examples.to_document(),
+            "situation": asdict(self.situation) | {"periods": list(self.situation.periods)},
+            "dictionary": self.dictionary.to_document(),
+            "half_lives": list(self.half_lives),
+            "learned": state.learned,
+            "bounds": as_floats(state.bounds),
             "coefficients": self._name_coefficients(),
-            **arrays,
+            **small,
+            **large,
+            "moments": {
+                field.name: np.array([[getattr(m, field.name) for m in lives] for lives in state.moments])
+                for field in fields(Moments)
+            },
         }
 
     @classmethod
     def from_document(cls, document: Json) -> "FittedLear":
         """Return the member that `to_document` wrote."""
-        examples = examples_from_document(document["examples"])
-        column = {feature.name: number for number, feature in enumerate(examples.dictionary.features)}
-        arrays = {
-            name: from_floats(document[name]) for name in Regressions.__dataclass_fields__ if name != "coefficients"
-        }
-        coefficients = np.zeros((*arrays["intercept"].shape, len(column)))
-        for series, windows in enumerate(document["coefficients"]):
-            for window, steps in enumerate(windows):
-                for step, terms in enumerate(steps):
-                    for name, value in terms.items():
-                        coefficients[series, window, step, column[name]] = value
-        regressions = Regressions(coefficients=coefficients, **arrays)
-        return cls(document["name"], examples, tuple(document["windows"]), regressions, document["learned"])
+        dictionary = Dictionary.from_document(document["dictionary"])
+        arrays = {n: from_floats(document[n]) for n in ("mean", "deviation", "penalty", "center", "spread")}
+        shape = (*arrays["mean"].shape, len(dictionary.features))
+        coefficients = _read_coefficients(document["coefficients"], dictionary, shape)
+        sums = {name: np.asarray(values, dtype=np.float64) for name, values in document["moments"].items()}
+        moments = tuple(
+            tuple(Moments(**{name: _number(values[s, n]) for name, values in sums.items()}) for n in range(shape[1]))
+            for s in range(shape[0])
+        )
+        state = LearState(
+            moments,
+            Regressions(coefficients=coefficients, **arrays),
+            from_floats(document["bounds"]),
+            document["learned"],
+        )
+        situation = situation_from_document(document["situation"])
+        return cls(document["name"], situation, dictionary, tuple(document["half_lives"]), state)
 
-    @property
-    def _scaling(self) -> Any:
-        return self.examples.scalings[self.examples.dictionary.target]
+    def _parts(self, features: FloatArray) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Yield, per half-life, inputs (S, O, K), their coefficients (S, K, H) and the constant (S, 1, H)."""
+        learned = self.state.regressions
+        for number in range(len(self.half_lives)):
+            x = standardise(
+                features, learned.center[:, number, None], learned.spread[:, number, None], farthest=FARTHEST
+            )
+            beta = learned.coefficients[:, number] * learned.deviation[:, number, :, None]
+            yield x, np.swapaxes(beta, 1, 2), learned.mean[:, number, None]
 
-    def _addends(self, panel: Panel, origins: IntArray) -> tuple[list[FloatArray], list[FloatArray]]:
-        """Return each window's constants, shape (S, O, H), and addends, shape (S, O, H, K), on the learning scale."""
-        learned = self.regressions
-        values = self.examples.dictionary.values(panel, origins, self.examples.scalings)
-        constants, addends = [], []
-        for number in range(len(self.windows)):
-            x = standardise(values, learned.center[:, number, None], learned.spread[:, number, None], farthest=FARTHEST)
-            addends.append(x[:, :, None] * learned.coefficients[:, number, None])
-            constants.append(np.broadcast_to(learned.intercept[:, number, None], addends[-1].shape[:3]))
-        return constants, addends
-
-    def _bound(self, z: FloatArray, window: int) -> FloatArray:
-        low, high = np.moveaxis(self.regressions.bounds[:, window], 1, 0)[:, :, None, None]
-        return np.clip(z, low, high)
-
-    def _invert(self, z: FloatArray) -> FloatArray:
-        return np.asarray(self._scaling.inverse(z))
+    def _bound(self, z: FloatArray) -> FloatArray:
+        low, high = self.state.bounds.T[:, :, None, None]
+        return np.clip(z, low - BEYOND, high + BEYOND)
 
     def _name_coefficients(self) -> list[list[list[dict[str, float]]]]:
-        names = [feature.name for feature in self.examples.dictionary.features]
+        names = [feature.name for feature in self.dictionary.features]
         return [
-            [[{names[k]: float(beta[k]) for k in np.flatnonzero(beta)} for beta in steps] for steps in windows]
-            for windows in self.regressions.coefficients
+            [[{names[k]: float(beta[k]) for k in np.flatnonzero(beta)} for beta in steps] for steps in lives]
+            for lives in self.state.regressions.coefficients
         ]
+
+
+def _read_coefficients(
+    named: list[list[list[dict[str, float]]]], dictionary: Dictionary, shape: tuple[int, ...]
+) -> FloatArray:
+    column = {feature.name: number for number, feature in enumerate(dictionary.features)}
+    out = np.zeros(shape)
+    for index in np.ndindex(*shape[:3]):
+        series, life, step = index
+        for name, value in named[series][life][step].items():
+            out[(*index, column[name])] = value
+    return out
+
+
+def _number(value: npt.NDArray[Any]) -> Any:
+    return value if value.ndim else float(value)

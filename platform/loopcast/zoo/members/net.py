@@ -4,18 +4,28 @@ Network, training and attribution are in `loopcast.zoo.net`; features are those 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from loopcast.errors import ModelError
-from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, from_floats
+from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, from_floats
 from loopcast.zoo.columns import describe_columns, standardise
-from loopcast.zoo.dictionary.choice import choose_dictionary
-from loopcast.zoo.dictionary.examples import Examples, collect_examples, examples_from_document, extend_examples
-from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
+from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
+from loopcast.zoo.dictionary.dictionary import Dictionary
+from loopcast.zoo.dictionary.rows import Rows, new_rows, past_rows, waiting
+from loopcast.zoo.members.base import (
+    Contributions,
+    FittedMember,
+    Json,
+    Member,
+    Offset,
+    Situation,
+    Term,
+    situation_from_document,
+)
 from loopcast.zoo.net.attribution import integrated_gradients, mean_slope
 from loopcast.zoo.net.shape import Shape, forward
 from loopcast.zoo.net.training import Batches, Learning, Optimiser, train
@@ -32,7 +42,7 @@ MOST_UPDATE_EPOCHS = 28
 MEMORY = 365.0  # rows after which a row is drawn less often by a factor of e
 FARTHEST = 6.0  # standard deviations from the mean that a feature counts at most
 EXTREME = 20.0
-EMPHASIS = 0.125
+EMPHASIS = 0.25  # power of a target's size that its errors count by
 BEYOND = 1.0  # how far a forecast may lie outside of the targets learned from, on the learning scale
 
 
@@ -40,29 +50,63 @@ class Net(Member):
     """Small networks on the origin-level dictionary.
 
     `parameters`: `seed` of the start values and draws, default 0; `count` of networks whose forecasts are averaged,
-    default 4.
+    default 4; `level`, `spread`, `factor` of the scales, see `loopcast.zoo.dictionary.choice.Memory`.
     """
 
     kind = "net"
-    accepts = frozenset({"seed", "count"})
+    accepts = frozenset({"seed", "count", "level", "spread", "factor"})
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedNet":
         """Return the networks after `EPOCHS` passes over the rows."""
-        seed, count = int(self.parameters.get("seed", 0)), int(self.parameters.get("count", 4))
-        dictionary = choose_dictionary(panel, situation, ends)
-        examples = collect_examples(panel, situation, ends, dictionary, limit=LIMIT)
-        fewest = int(examples.usable.sum(axis=1).min(initial=LIMIT))
+        options = dict(self.parameters)
+        seed, count = int(options.pop("seed", 0)), int(options.pop("count", 4))
+        dictionary = choose_dictionary(panel, situation, ends, Memory(**options))
+        lessons = Lessons.of(past_rows(panel, situation, ends, dictionary, limit=LIMIT))
+        fewest = int(lessons.usable.sum(axis=1).min(initial=LIMIT))
         if fewest < FEWEST_ROWS:
             raise ModelError(f"found a series with {fewest} origins to learn from; a net member needs {FEWEST_ROWS}")
-        described = [describe_columns(rows[ok]) for rows, ok in zip(examples.features, examples.usable, strict=True)]
-        inputs = Inputs(np.stack([center for center, _ in described]), np.stack([spread for _, spread in described]))
+        inputs = Inputs.of(lessons)
         shape = Shape(len(dictionary.features), FIRST, SECOND, situation.steps)
         rng = np.random.default_rng((seed, 0))
         start = Optimiser.start(shape, (len(ends), count), rng)
-        order = plan_epochs(examples.usable, EPOCHS, None, rng)
+        order = plan_epochs(lessons.usable, EPOCHS, None, rng)
         rates = np.repeat(decay_rates(EPOCHS), len(order) // EPOCHS)
-        state = train(shape, Learning(), start, make_batches(examples, inputs, order, rates), rng)
-        return FittedNet(self.name, examples, inputs, shape, state, seed=seed, learned=0)
+        nets = train(shape, Learning(), start, make_batches(lessons, inputs, order, rates), rng)
+        state = NetState(lessons, inputs, nets, learned=0)
+        return FittedNet(self.name, situation, dictionary, state, seed=seed)
+
+
+@dataclass(frozen=True, eq=False)
+class Lessons:
+    """The rows that are learned from, in single precision, newest last; see `loopcast.zoo.dictionary.rows.Rows`.
+
+    Args:
+        features: shape (S, N, K); all unknown in a row that is not learned from.
+        targets: shape (S, N, H).
+        scale: shape (S, N).
+    """
+
+    features: npt.NDArray[np.float32]
+    targets: npt.NDArray[np.float32]
+    scale: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Lessons":
+        """Return rows whose unusable ones are unknown as a whole."""
+        usable = rows.usable
+        arrays = (np.where(usable[..., None], part, np.nan) for part in (rows.features, rows.targets))
+        features, targets = (part.astype(np.float32) for part in arrays)
+        return cls(features, targets, np.where(usable, rows.scale, np.nan).astype(np.float32))
+
+    @property
+    def usable(self) -> BoolArray:
+        """Which rows can be learned from, shape (S, N)."""
+        return np.isfinite(self.scale)
+
+    def follow(self, newer: "Lessons") -> "Lessons":
+        """Return these rows and newer ones, the newest `LIMIT` of them."""
+        pairs = ((self.features, newer.features), (self.targets, newer.targets), (self.scale, newer.scale))
+        return Lessons(*(np.concatenate(pair, axis=1)[:, -LIMIT:] for pair in pairs))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +121,32 @@ class Inputs:
     center: FloatArray
     spread: FloatArray
 
-    def of(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    @classmethod
+    def of(cls, lessons: Lessons) -> "Inputs":
+        """Return the means and standard deviations of the rows learned from."""
+        described = [describe_columns(rows) for rows in lessons.features]
+        return cls(np.stack([center for center, _ in described]), np.stack([spread for _, spread in described]))
+
+    def make(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the inputs of features of shape (S, N, K)."""
         return standardise(features, self.center[:, None], self.spread[:, None], farthest=FARTHEST)
+
+
+@dataclass(frozen=True, eq=False)
+class NetState:
+    """What is learned.
+
+    Args:
+        lessons: rows that updates draw from.
+        inputs: how features become inputs.
+        nets: networks and optimiser.
+        learned: rows learned since the fit.
+    """
+
+    lessons: Lessons
+    inputs: Inputs
+    nets: Optimiser
+    learned: int
 
 
 def decay_rates(epochs: int) -> FloatArray:
@@ -117,15 +184,16 @@ def _draw(usable: BoolArray, count: int, memory: float | None, rng: np.random.Ge
     return np.asarray(rng.choice(rows, size=count, p=share / share.sum()))
 
 
-def make_batches(examples: Examples, inputs: Inputs, order: IntArray, rates: FloatArray) -> Batches:
-    """Return inputs and targets with weights that grow with the target's distance from its median."""
-    targets = examples.targets
-    distance = np.minimum(np.abs(np.sinh(np.nan_to_num(targets))), EXTREME)
-    importance = (1.0 + distance**2) ** EMPHASIS
+def make_batches(lessons: Lessons, inputs: Inputs, order: IntArray, rates: FloatArray) -> Batches:
+    """Return inputs and targets with weights that grow with a target's distance from its median, in its own unit."""
+    targets = lessons.targets
     known = np.isfinite(targets)
+    distance = np.minimum(np.abs(np.sinh(np.where(known, targets, 0.0))), EXTREME)
+    scale = np.where(lessons.usable, lessons.scale, 0.0)[..., None]
+    importance = (np.sqrt(1.0 + distance**2) * scale) ** EMPHASIS
     mean = importance.sum(axis=(1, 2), where=known) / np.maximum(known.sum(axis=(1, 2)), 1)
     weight = (importance / mean[:, None, None]).astype(np.float32)
-    return Batches(inputs.of(examples.features), targets, weight, order, rates)
+    return Batches(inputs.make(lessons.features), targets, weight, order, rates)
 
 
 class FittedNet(FittedMember):
@@ -133,109 +201,91 @@ class FittedNet(FittedMember):
 
     kind = "net"
 
-    def __init__(
-        self,
-        name: str,
-        examples: Examples,
-        inputs: Inputs,
-        shape: Shape,
-        state: Optimiser,
-        *,
-        seed: int,
-        learned: int,
-    ) -> None:
-        """Keep rows, networks, and how many rows were learned since the fit."""
-        self.name, self.examples, self.inputs, self.shape, self.state = name, examples, inputs, shape, state
-        self.seed, self.learned = seed, learned
+    def __init__(self, name: str, situation: Situation, dictionary: Dictionary, state: NetState, *, seed: int) -> None:
+        """Keep what was learned."""
+        self.name, self.situation, self.dictionary, self.state, self.seed = name, situation, dictionary, state, seed
+        hidden = (FIRST, SECOND)
+        self.shape = Shape(len(dictionary.features), *hidden, dictionary.steps)
 
-    def update(self, panel: Panel, ends: IntArray) -> "FittedNet":
+    def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedNet":
         """Return the networks after two more passes per new row, in which recent rows are drawn more often."""
-        examples, fresh = extend_examples(self.examples, panel, ends, limit=LIMIT)
-        if not fresh:
+        newer = Lessons.of(new_rows(panel, self.situation, self.dictionary, ends, since))
+        if not newer.usable.any():
             return self
-        learned = self.learned + fresh
+        fresh = newer.scale.shape[1]
+        before, lessons = self.state, self.state.lessons.follow(newer)
+        learned = before.learned + fresh
         rng = np.random.default_rng((self.seed, learned))
-        epochs = min(UPDATE_EPOCHS * fresh, MOST_UPDATE_EPOCHS)
-        order = plan_epochs(examples.usable, epochs, MEMORY, rng)
-        batches = make_batches(examples, self.inputs, order, np.full(len(order), UPDATE_RATE))
-        state = train(self.shape, Learning(), self.state, batches, rng)
-        return FittedNet(self.name, examples, self.inputs, self.shape, state, seed=self.seed, learned=learned)
+        order = plan_epochs(lessons.usable, min(UPDATE_EPOCHS * fresh, MOST_UPDATE_EPOCHS), MEMORY, rng)
+        batches = make_batches(lessons, before.inputs, order, np.full(len(order), UPDATE_RATE))
+        nets = train(self.shape, Learning(), before.nets, batches, rng)
+        state = NetState(lessons, before.inputs, nets, learned)
+        return FittedNet(self.name, self.situation, self.dictionary, state, seed=self.seed)
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
         """Return the mean of the networks' forecasts."""
-        z, _, _ = forward(self._parameters(), self._inputs(panel, origins))
-        return np.asarray(self._scaling.inverse(self._bound(z)).mean(axis=1))
+        features, scaling = self.dictionary.values(panel, origins)
+        z, _, _ = forward(self._parameters(), self.state.inputs.make(features)[:, None])
+        return np.asarray(self._invert(self._bound(z), scaling).mean(axis=1))
 
     def contributions(self, panel: Panel, origins: IntArray) -> Contributions:
         """Return one term per feature, the constant, and what the bounds took away, each the mean of the networks'."""
-        base, addends = integrated_gradients(self._parameters(), self._inputs(panel, origins))
-        constant, shared = share_out(self._scaling, base, addends)
-        z = base + addends.sum(axis=-1)
-        cut = self._scaling.inverse(self._bound(z)) - self._scaling.inverse(z)
-        features = self.examples.dictionary.features
-        terms = (*(Term(f.name, f.variable) for f in features), Term("constant", ""), Term("bound", ""))
+        features, scaling = self.dictionary.values(panel, origins)
+        base, addends = integrated_gradients(self._parameters(), self.state.inputs.make(features)[:, None])
+        wide = Scaling(*(np.broadcast_to(part[:, None], base.shape[:3]) for part in (scaling.center, scaling.scale)))
+        constant, shared = share_out(wide, base, addends)
+        cut = wide.inverse(self._bound(base + addends.sum(axis=-1))) - constant - shared.sum(axis=-1)
+        terms = (*(Term(f.name, f.variable) for f in self.dictionary.features), Term("constant", ""), Term("bound", ""))
         parts = np.concatenate([shared, constant[..., None], cut[..., None]], axis=-1)
         return Contributions(terms=terms, addends=parts.mean(axis=1))
 
     def offsets(self) -> tuple[Offset, ...]:
-        """Return what the features look at."""
-        return self.examples.dictionary.offsets()
+        """Return what the features look at, from the row that an update learns."""
+        return self.dictionary.offsets(waiting(self.situation) * self.situation.stride)
 
     def importances(self) -> Mapping[str, float]:
         """Return the shares of the mean absolute slopes at the newest rows."""
-        x = self.inputs.of(self.examples.features[:, -BATCH:]).astype(np.float64)[:, None]
-        weight = mean_slope(self._parameters(), x)
-        total = {self.examples.dictionary.target: 1e-12}
-        for feature, value in zip(self.examples.dictionary.features, weight, strict=True):
-            total[feature.variable] = total.get(feature.variable, 0.0) + float(value)
-        whole = sum(total.values())
-        return {variable: 100.0 * value / whole for variable, value in total.items()}
+        x = self.state.inputs.make(self.state.lessons.features[:, -BATCH:]).astype(np.float64)[:, None]
+        return self.dictionary.share_importance(mean_slope(self._parameters(), x))
 
     def to_document(self) -> Json:
-        """Return sizes as JSON values, and rows and networks as arrays."""
+        """Return the dictionary and the seed as JSON values, and rows and networks as arrays."""
+        state = self.state
         return {
             "name": self.name,
+            "situation": asdict(self.situation) | {"periods": list(self.situation.periods)},
+            "dictionary": self.dictionary.to_document(),
             "seed": self.seed,
-            "learned": self.learned,
-            "hidden": [self.shape.first, self.shape.second],
-            "center": as_floats(self.inputs.center),
-            "spread": as_floats(self.inputs.spread),
-            "examples": self.examples.to_document(),
-            "weights": self.state.weights,
-            "mean": self.state.mean,
-            "square": self.state.square,
-            "step": self.state.step,
+            "learned": state.learned,
+            "step": state.nets.step,
+            "lessons": {name: getattr(state.lessons, name) for name in ("features", "targets", "scale")},
+            "inputs": {name: getattr(state.inputs, name) for name in ("center", "spread")},
+            "nets": {name: getattr(state.nets, name) for name in ("weights", "mean", "square")},
         }
 
     @classmethod
     def from_document(cls, document: Json) -> "FittedNet":
         """Return the member that `to_document` wrote."""
-        examples = examples_from_document(document["examples"])
-        dictionary = examples.dictionary
-        arrays = [np.asarray(document[name], dtype=np.float32) for name in ("weights", "mean", "square")]
-        return cls(
-            document["name"],
-            examples,
-            Inputs(from_floats(document["center"]), from_floats(document["spread"])),
-            Shape(len(dictionary.features), *document["hidden"], dictionary.steps),
-            Optimiser(*arrays, document["step"]),
-            seed=document["seed"],
-            learned=document["learned"],
+        lessons, nets = (
+            {name: np.asarray(values, dtype=np.float32) for name, values in document[part].items()}
+            for part in ("lessons", "nets")
         )
-
-    @property
-    def _scaling(self) -> Scaling:
-        return self.examples.scalings[self.examples.dictionary.target]
+        inputs = Inputs(**{name: from_floats(values) for name, values in document["inputs"].items()})
+        state = NetState(Lessons(**lessons), inputs, Optimiser(**nets, step=document["step"]), document["learned"])
+        situation = situation_from_document(document["situation"])
+        dictionary = Dictionary.from_document(document["dictionary"])
+        return cls(document["name"], situation, dictionary, state, seed=document["seed"])
 
     def _parameters(self) -> tuple[FloatArray, ...]:
-        return self.shape.views(self.state.weights.astype(np.float64))
+        return self.shape.views(self.state.nets.weights.astype(np.float64))
 
-    def _inputs(self, panel: Panel, origins: IntArray) -> FloatArray:
-        values = self.examples.dictionary.values(panel, origins, self.examples.scalings)
-        return np.asarray(self.inputs.of(values)[:, None])
+    def _invert(self, z: FloatArray, scaling: Scaling) -> FloatArray:
+        """Return networks' outputs of shape (S, M, O, H) in the target's unit."""
+        return np.asarray(np.sinh(z) * scaling.scale[:, None, :, None] + scaling.center[:, None, :, None])
 
     def _bound(self, z: FloatArray) -> FloatArray:
-        known = np.isfinite(self.examples.targets)
-        low = np.min(self.examples.targets, axis=(1, 2), where=known, initial=np.inf) - BEYOND
-        high = np.max(self.examples.targets, axis=(1, 2), where=known, initial=-np.inf) + BEYOND
+        targets = self.state.lessons.targets
+        known = np.isfinite(targets)
+        low = np.min(targets, axis=(1, 2), where=known, initial=np.inf) - BEYOND
+        high = np.max(targets, axis=(1, 2), where=known, initial=-np.inf) + BEYOND
         return np.clip(z, low[:, None, None, None], high[:, None, None, None])

@@ -78,9 +78,7 @@ class Batches:
     rates: npt.NDArray[np.float64]
 
 
-def train(
-    shape: Shape, learning: Learning, start: Optimiser, batches: Batches, rng: np.random.Generator
-) -> Optimiser:
+def train(shape: Shape, learning: Learning, start: Optimiser, batches: Batches, rng: np.random.Generator) -> Optimiser:
     """Return the networks after one step per batch.
 
     References:
@@ -118,12 +116,10 @@ def near_absolute_slope(out: Array, targets: Array, delta: float) -> Array:
     error = out - targets
     error *= np.float32(1.0 / delta)
     np.clip(error, -1.0, 1.0, out=error)
-    return np.nan_to_num(error, copy=False, nan=0.0)
+    return np.asarray(np.nan_to_num(error, copy=False, nan=0.0))
 
 
-def apply_gradient(
-    shape: Shape, learning: Learning, state: Optimiser, gradient: Array, rate: float, step: int
-) -> None:
+def apply_gradient(shape: Shape, learning: Learning, state: Optimiser, gradient: Array, rate: float, step: int) -> None:
     """Take one step in place; `state` is `train`'s own."""
     corrected = rate * np.sqrt(1.0 - SECOND_MOMENT**step) / (1.0 - FIRST_MOMENT**step)
     flat = [array.reshape(-1, array.shape[-1]) for array in (state.weights, state.mean, state.square, gradient)]
@@ -133,7 +129,7 @@ def apply_gradient(
         _step_adam(*flat, start, stop, np.float32(corrected), np.float32(shrink), np.float32(threshold))
 
 
-@njit(cache=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, fastmath=True)
 def _step_adam(
     weights: Array,
     mean: Array,
