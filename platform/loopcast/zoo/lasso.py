@@ -14,6 +14,7 @@ RIDGE = 1e-6
 TOLERANCE = 1e-3
 SWEEPS = 30
 ACTIVE_SWEEPS = 20
+PATIENCE = 2  # penalties without a better criterion after which smaller ones are not tried
 SMALLEST = 1e-9
 
 
@@ -79,15 +80,17 @@ def choose_penalties(
     chosen, out = np.full(len(cov), penalties[0]), np.zeros(cov.shape)
     for h in range(len(cov)):
         beta, rest = np.zeros(len(gram)), cov[h].copy()
-        least = np.inf
+        least, worse = np.inf, 0
         for penalty in penalties:
             descend(gram, rest, beta, penalty, SWEEPS, TOLERANCE)
             terms = np.count_nonzero(beta)
             left = max(1.0 - np.dot(beta, cov[h] + rest), SMALLEST)
             criterion = counts[h] * np.log(left) + COST_OF_A_TERM * terms
             if criterion < least:
-                least, chosen[h], out[h] = criterion, penalty, beta
-            if terms > counts[h] / 2:
+                least, chosen[h], out[h], worse = criterion, penalty, beta, 0
+            else:
+                worse += 1
+            if terms > counts[h] / 2 or worse == PATIENCE:
                 break
     return chosen, out
 

@@ -93,13 +93,8 @@ class PeriodMeans(Block):
 
     def features(self) -> tuple[Feature, ...]:
         """Return one feature per period, newest first."""
-        ends = [-number * self.period for number in range(self.depth)]
-        return tuple(
-            Feature(
-                f"{_name(self.variable, end + 1 - self.period, end)}:mean", self.variable, end + 1 - self.period, end
-            )
-            for end in ends
-        )
+        spans = [(1 - (number + 1) * self.period, -number * self.period) for number in range(self.depth)]
+        return tuple(Feature(f"{_name(self.variable, *span)}:mean", self.variable, *span) for span in spans)
 
     def values(self, view: View) -> FloatArray:
         """Return the means, newest first."""

@@ -75,6 +75,9 @@ def waiting(situation: Situation) -> int:
 
 def make_rows(panel: Panel, dictionary: Dictionary, origins: IntArray) -> Rows:
     """Return the rows of origins, shape (S, O); those before the panel's start are unknown."""
+    if not origins.size:
+        empty = np.empty(origins.shape)
+        return Rows(empty[..., None], empty[..., None], empty)
     features, scaling = dictionary.values(panel, origins)
     positions = origins[:, :, None] + np.arange(1, dictionary.steps + 1)
     there = (origins >= 0)[:, :, None]

@@ -34,7 +34,7 @@ from loopcast.zoo.scaling import share_out
 
 HALF_LIVES = (63.0, 252.0, 1000.0)
 LIMIT = 2912  # rows a fit goes back at most
-FEWEST_ROWS = 40
+FEWEST_ROWS = 20
 CHOOSE_EVERY = 7  # rows after which penalties are chosen again
 BEYOND = 1.5  # how far a forecast may lie outside of the targets seen, on the learning scale
 FARTHEST = 10.0  # standard deviations from the mean that a feature counts at most
@@ -67,7 +67,7 @@ class Lear(Member):
         start = LearState(
             moments=tuple((empty,) * shape[1] for _ in ends),
             regressions=Regressions.start(shape),
-            bounds=np.tile([np.inf, -np.inf], (shape[0], 1)),
+            bounds=np.full((shape[0], 2), np.nan),
             learned=0,
         )
         state = learn(start, rows, half_lives, choose=True)
@@ -109,7 +109,7 @@ class LearState:
     Args:
         moments: sums over the rows, per series and half-life.
         regressions: their solution.
-        bounds: lowest and highest target seen on the learning scale, shape (S, 2).
+        bounds: lowest and highest target seen on the learning scale, shape (S, 2); NaN where none was.
         learned: rows learned since the fit.
     """
 
@@ -134,8 +134,8 @@ def learn(state: LearState, rows: Rows, half_lives: tuple[float, ...], *, choose
         for series, x, y, ok in zip(state.moments, rows.features, rows.targets, usable, strict=True)
     )
     seen = np.where(usable[..., None], rows.targets, np.nan).reshape(len(usable), -1)
-    low = np.fmin(state.bounds[:, 0], np.fmin.reduce(seen, axis=1, initial=np.inf))
-    high = np.fmax(state.bounds[:, 1], np.fmax.reduce(seen, axis=1, initial=-np.inf))
+    low = np.fmin(state.bounds[:, 0], np.fmin.reduce(seen, axis=1, initial=np.nan))
+    high = np.fmax(state.bounds[:, 1], np.fmax.reduce(seen, axis=1, initial=np.nan))
     regressions = solve_all(moments, state.regressions, choose=choose)
     return LearState(moments, regressions, np.stack([low, high], axis=1), state.learned)
 

@@ -33,7 +33,7 @@ from loopcast.zoo.panel import Panel
 from loopcast.zoo.scaling import Scaling, share_out
 
 LIMIT = 1456  # rows kept
-FEWEST_ROWS = 180
+FEWEST_ROWS = 20
 FIRST, SECOND = 256, 128
 BATCH = 64
 EPOCHS, RATE, LEAST_RATE = 60, 1e-3, 1e-4
@@ -50,27 +50,29 @@ class Net(Member):
     """Small networks on the origin-level dictionary.
 
     `parameters`: `seed` of the start values and draws, default 0; `count` of networks whose forecasts are averaged,
-    default 4; `level`, `spread`, `factor` of the scales, see `loopcast.zoo.dictionary.choice.Memory`.
+    default 4; `epochs` of the fit, default 60; `level`, `spread`, `factor` of the scales, see
+    `loopcast.zoo.dictionary.choice.Memory`.
     """
 
     kind = "net"
-    accepts = frozenset({"seed", "count", "level", "spread", "factor"})
+    accepts = frozenset({"seed", "count", "epochs", "level", "spread", "factor"})
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedNet":
-        """Return the networks after `EPOCHS` passes over the rows."""
+        """Return the networks after so many passes over the rows."""
         options = dict(self.parameters)
         seed, count = int(options.pop("seed", 0)), int(options.pop("count", 4))
+        epochs = int(options.pop("epochs", EPOCHS))
         dictionary = choose_dictionary(panel, situation, ends, Memory(**options))
         lessons = Lessons.of(past_rows(panel, situation, ends, dictionary, limit=LIMIT))
-        fewest = int(lessons.usable.sum(axis=1).min(initial=LIMIT))
-        if fewest < FEWEST_ROWS:
-            raise ModelError(f"found a series with {fewest} origins to learn from; a net member needs {FEWEST_ROWS}")
+        most = int(lessons.usable.sum(axis=1).max(initial=0))
+        if most < FEWEST_ROWS:
+            raise ModelError(f"found {most} origins to learn from; a net member needs {FEWEST_ROWS}")
         inputs = Inputs.of(lessons)
         shape = Shape(len(dictionary.features), FIRST, SECOND, situation.steps)
         rng = np.random.default_rng((seed, 0))
         start = Optimiser.start(shape, (len(ends), count), rng)
-        order = plan_epochs(lessons.usable, EPOCHS, None, rng)
-        rates = np.repeat(decay_rates(EPOCHS), len(order) // EPOCHS)
+        order = plan_epochs(lessons.usable, epochs, None, rng)
+        rates = np.repeat(decay_rates(epochs), len(order) // epochs)
         nets = train(shape, Learning(), start, make_batches(lessons, inputs, order, rates), rng)
         state = NetState(lessons, inputs, nets, learned=0)
         return FittedNet(self.name, situation, dictionary, state, seed=seed)
@@ -177,7 +179,7 @@ def plan_epochs(usable: BoolArray, epochs: int, memory: float | None, rng: np.ra
 
 
 def _draw(usable: BoolArray, count: int, memory: float | None, rng: np.random.Generator) -> IntArray:
-    rows = np.flatnonzero(usable)
+    rows = np.flatnonzero(usable) if usable.any() else np.array([0])  # its targets are unknown: nothing is learned
     if memory is None:
         return np.resize(rng.permutation(rows), count)
     share = np.exp((rows - len(usable)) / memory)
@@ -192,7 +194,7 @@ def make_batches(lessons: Lessons, inputs: Inputs, order: IntArray, rates: Float
     scale = np.where(lessons.usable, lessons.scale, 0.0)[..., None]
     importance = (np.sqrt(1.0 + distance**2) * scale) ** EMPHASIS
     mean = importance.sum(axis=(1, 2), where=known) / np.maximum(known.sum(axis=(1, 2)), 1)
-    weight = (importance / mean[:, None, None]).astype(np.float32)
+    weight = (importance / np.where(mean > 0, mean, 1.0)[:, None, None]).astype(np.float32)
     return Batches(inputs.make(lessons.features), targets, weight, order, rates)
 
 
@@ -288,4 +290,5 @@ class FittedNet(FittedMember):
         known = np.isfinite(targets)
         low = np.min(targets, axis=(1, 2), where=known, initial=np.inf) - BEYOND
         high = np.max(targets, axis=(1, 2), where=known, initial=-np.inf) + BEYOND
-        return np.clip(z, low[:, None, None, None], high[:, None, None, None])
+        bounded = np.clip(z, low[:, None, None, None], high[:, None, None, None])
+        return np.where(np.isfinite(low)[:, None, None, None], bounded, np.nan)
