@@ -228,7 +228,7 @@ def test_rows_are_learned_once_when_all_their_targets_are_due():
     ends, later = np.full(2, 199), np.full(2, 203)
     past = past_rows(panel, situation, later, dictionary, limit=50)
     before = past_rows(panel, situation, ends, dictionary, limit=46)
-    new = new_rows(panel.since(60), situation, dictionary, later - 60, ends - 60)
+    new = new_rows(panel, situation, dictionary, later, ends)
     assert new.features.shape[1] == 4
     for name in ("features", "targets", "scale"):
         joined = np.concatenate([getattr(before, name), getattr(new, name)], axis=1)
