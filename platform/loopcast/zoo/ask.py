@@ -34,8 +34,17 @@ def ask(
         Shapes (S, O, H, M) and (S, O, H, C + 1): before each correction, and after the last.
     """
     names = tuple(member.name for member in members)
-    made = np.stack([member.predict(panel, origins) for member in members], axis=3)
+    made = np.stack([ask_member(member, panel, origins) for member in members], axis=3)
     stages = [combine(made, learned.weights[:, None])]
     for correction in corrections:
         stages.append(stages[-1] + correction.predict(Made(panel, origins, names, made, stages[-1])))
     return made, np.stack(stages, axis=3)
+
+
+def ask_member(member: FittedMember, panel: Panel, origins: IntArray) -> FloatArray:
+    """Return a member's forecasts, shape (S, O, H), from no more history than it looks at."""
+    deepest = min((offset.first for offset in member.offsets()), default=0)
+    start = int(np.min(origins[origins >= 0], initial=len(panel.local))) + deepest
+    if not 0 < start < len(panel.local):
+        return member.predict(panel, origins)
+    return member.predict(panel.since(start), np.where(origins >= 0, origins - start, -1))

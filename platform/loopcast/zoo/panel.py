@@ -130,6 +130,11 @@ class Panel:
     def known_until(self, name: str, ends: IntArray) -> FloatArray:
         """Return a variable's values up to each series' end, without imputed ones that nothing measured follows."""
         values, time = self.values(name), np.arange(len(self.local))
+        if name not in self.imputed and len(ends) and (ends == ends[0]).all():
+            known = np.full(values.shape, np.nan)
+            stop = max(0, int(ends[0]) + 1)
+            known[:, :stop] = values[:, :stop]
+            return known
         before = time <= ends[:, None]
         if name in self.imputed:
             before &= time <= last_present(np.where(before, self.measured(name), np.nan))[:, None]

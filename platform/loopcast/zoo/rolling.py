@@ -15,6 +15,7 @@ import numpy as np
 from loopcast.dataops.frequency import is_sub_daily, seasonal_periods, steps_per_day
 from loopcast.errors import DataError, ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
+from loopcast.zoo.ask import ask_member
 from loopcast.zoo.corrections.base import FittedCorrection, Made
 from loopcast.zoo.corrections.registry import all_corrections
 from loopcast.zoo.members.base import FittedMember, Situation
@@ -188,9 +189,10 @@ def roll_situation(
     for window in range(origins.shape[1] + 1):
         here = origins[:, window] if window < origins.shape[1] else ends
         since = origins[:, window - 1] if window else here
-        crew.learn(padded.cut(here, ahead=situation.steps), situation, here, since=since)
+        view = padded.cut(here, ahead=situation.steps)
+        crew.learn(view, situation, here, since=since)
         if window < origins.shape[1]:
-            crew.predict(padded.cut(here, ahead=situation.steps), here)
+            crew.predict(view, here)
         if report is not None and (window % 7 == 0 or window == origins.shape[1]):
             report(f"{len(ends)} series: window {window} of {origins.shape[1]}, {len(crew.fitted)} members")
     names = crew.check_any()
@@ -234,7 +236,7 @@ class Crew:
 
     def predict(self, view: Panel, ends: IntArray) -> None:
         """Keep what every member forecasts."""
-        for name, made in list(self._try(lambda name: self.fitted[name].predict(view, ends[:, None]), view, ends)):
+        for name, made in list(self._try(lambda name: ask_member(self.fitted[name], view, ends[:, None]), view, ends)):
             self.made[name].append(made)
 
     def _try(self, work: Callable[[str], T], view: Panel, ends: IntArray) -> Iterator[tuple[str, T]]:

@@ -160,7 +160,8 @@ class FittedLinear(FittedMember):
         is_new &= (origins >= self.recipe.long)[:, :, None]
         if not is_new.any():
             return self
-        design = self._design(panel, origins)
+        start = max(0, int(origins[is_new.any(axis=2)].min()) + self.recipe.offsets()[0].first)
+        design = self._design(panel.since(start), origins - start)
         target = np.where(is_new, take_positions(panel.y, positions), np.nan) - design.base
         shape = self.intercept.shape
         sums = RidgeSums(**{name: _flatten(getattr(self, name), shape) for name in ("center", *SUMS)})
