@@ -22,6 +22,8 @@ def fill_seasonal(values: FloatArray, period: int) -> FloatArray:
         >>> fill_seasonal(np.array([[1.0, 2.0, np.nan, np.nan]]), 2).tolist()
         [[1.0, 2.0, 1.0, 2.0]]
     """
+    if not np.isnan(values).any():
+        return values
     n_series, length = values.shape
     n_blocks = -(-length // period)
     padded = np.pad(values, ((0, 0), (0, n_blocks * period - length)), constant_values=np.nan)

@@ -101,5 +101,16 @@ def _linear(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(recent, taken=taken, reason=reason)
 
 
+def _own_past(regime: Regime) -> Iterator[MemberChoice]:
+    """Yield members that look at nothing but the series itself: where predictors tell more, they are not needed."""
+    alone = regime.n_ahead == 0
+    reason = "no predictor known ahead" if alone else f"{regime.n_ahead} predictors known ahead tell more"
+    seasonal = any(period > 1 for period in regime.situation.periods)
+    variants = ("level", "difference", *(("seasonal_difference", "profile") if seasonal else ()))
+    for variant in variants:
+        yield MemberChoice(MemberSpec("autoregression", MappingProxyType({"variant": variant})), alone, reason)
+    yield MemberChoice(MemberSpec("smoothing"), alone, reason)
+
+
 LINEAR_PROBLEMS = 12_000
-RULES: tuple[Rule, ...] = (_seasonal_naive, _linear)
+RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past)

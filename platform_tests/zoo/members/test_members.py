@@ -21,9 +21,11 @@ NAIVE_FORECASTER = {
 }
 SPECS = {
     "lear": MemberSpec("lear", {"half_lives": [30.0, 200.0]}),
+    "autoregression": MemberSpec("autoregression", {"variant": "profile"}),
     "linear": MemberSpec("linear"),
     "net": MemberSpec("net", {"count": 2, "epochs": 3}),
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
+    "smoothing": MemberSpec("smoothing"),
     "sktime": MemberSpec("sktime", NAIVE_FORECASTER),
 }
 SITUATION = Situation(steps=7, time_of_day=0, stride=1, periods=(7,))

@@ -11,9 +11,11 @@ from loopcast.zoo.spec import MemberSpec
 
 KINDS = {
     "lear": ("loopcast.zoo.members.lear", "Lear", "FittedLear"),
+    "autoregression": ("loopcast.zoo.members.autoregression", "Autoregression", "FittedAutoregression"),
     "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
     "net": ("loopcast.zoo.members.net", "Net", "FittedNet"),
     "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
+    "smoothing": ("loopcast.zoo.members.smoothing", "Smoothing", "FittedSmoothing"),
     "sktime": ("loopcast.zoo.members.sktime_member", "Sktime", "FittedSktime"),
 }
 
