@@ -19,6 +19,10 @@ NAMES = (
     "control",
     "drift",
     "profile",
+    "check_estimator",
+    "epf",
+    "m4",
+    "scale",
 )
 
 

@@ -14,7 +14,7 @@ import pytest
 from loopcast import ModelZoo
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.errors import DataError
+from loopcast.errors import CallerError, DataError, ModelError
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import predict
@@ -235,6 +235,29 @@ def test_parameters_are_kept_cloned_and_pickled():
     assert fitted.zoo_.spec.level == 80.0
 
 
+@pytest.mark.parametrize("which", ["series", "panel", "integers"])
+def test_the_document_predicts_and_updates_as_the_forecaster_did(which):
+    y, x = hourly(40)
+    if which == "panel":
+        y, x = shops(), None
+    elif which == "integers":
+        y, x = y.set_axis(pd.RangeIndex(5, 5 + len(y))), x.set_axis(pd.RangeIndex(5, 5 + len(x)))
+    split = len(y) - 24 if which != "panel" else len(y)
+    forecaster = ModelZoo(n_windows=2, measured=["temp"]).fit(y[:split], X=None if x is None else x[:split], fh=[1, 7])
+    back = ModelZoo.from_document(forecaster.to_document())
+    for step in range(2):
+        made = [one.predict(X=None if x is None else x[split:]) for one in (back, forecaster)]
+        np.testing.assert_array_equal(made[0], made[1])
+        assert made[0].index.equals(made[1].index)
+        assert back.cutoff[0] == forecaster.cutoff[0]
+        if step == 0 and x is not None:
+            new = slice(split, split + 12)
+            split += 12
+            for one in (back, forecaster):
+                one.update(y[new], X=x[new])
+    assert back.get_params() == forecaster.get_params()
+
+
 def test_contributions_sum_to_the_forecast():
     y, x = hourly(20)
     forecaster = ModelZoo(n_windows=2, measured=["temp"]).fit(y[:-24], X=x[:-24], fh=range(1, 25))
@@ -250,6 +273,12 @@ def test_what_is_not_as_it_was_fitted_is_refused():
         forecaster.predict(X=x[["wind"]][-24:])
     with pytest.raises(DataError, match="regular grid"):
         forecaster.update(y[-24:].set_axis(y.index[-24:] + pd.Timedelta(minutes=7)))
+    with pytest.raises(ModelError, match="expected loopcast-model-zoo"):
+        ModelZoo.from_document({"format": "other"})
+    both = ModelZoo(n_windows=2).fit(pd.DataFrame({"one": y, "two": y}), fh=[1])
+    assert list(both.predict().columns) == ["one", "two"]
+    with pytest.raises(CallerError, match="several columns"):
+        both.to_document()
 
 
 def test_importing_loopcast_imports_no_sktime_before_it_is_needed():

@@ -13,17 +13,20 @@ import pandas as pd
 from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from loopcast.dataops.frequency import Horizon, seasonal_periods, step_ns
+from loopcast.errors import CallerError, ModelError
 from loopcast.zoo.answer import Answer, answer
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.explain import explain
+from loopcast.zoo.history_document import crop_history, history_from_document, history_to_document
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.retrain import retrain
 from loopcast.zoo.sktime_panel import History, start_history
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 from loopcast.zoo.zoo import Zoo
 
+FORMAT = "loopcast-model-zoo/1"
 _ZOOS = ("zoo_", "_longer")
 SHORTEST_HORIZON, LONGEST_HORIZON = 6, 168  # where nobody says how far: a seasonal period within these bounds
 
@@ -119,7 +122,7 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
 
     def rebuild(self) -> "ModelZoo":
         """Build the zoo anew from all data seen so far: new situations, new series, new choice of members."""
-        self.check_is_fitted()
+        self._check_single()
         self._longer = None
         self.zoo_ = build_zoo(self._panel(), self.zoo_.spec)
         return self
@@ -143,8 +146,58 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         Args:
             X: predictors for the horizon, as for `predict`.
         """
-        self.check_is_fitted()
+        self._check_single()
         return explain(self.zoo_, self._panel(X))
+
+    def to_document(self) -> dict[str, Any]:
+        """Return parameters, zoo and the stretch of data that a forecast looks at, as JSON values and arrays."""
+        self._check_single()
+        return {
+            "format": FORMAT,
+            "parameters": self.get_params(),
+            "mtype": self._y_metadata["mtype"],
+            "fh": self._fh.to_pandas().tolist() if self._fh is not None and self._fh.is_relative else None,
+            "zoo": zoo_to_document(self.zoo_),
+            "history": history_to_document(crop_history(self._history, self.zoo_)),
+        }
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "ModelZoo":
+        """Return the fitted forecaster that `to_document` wrote: it predicts and updates as that one did.
+
+        Raises:
+            ModelError: the document is of another kind.
+        """
+        if document.get("format") != FORMAT:
+            raise ModelError(f"found the format {document.get('format')!r}; expected {FORMAT}")
+        made = cls(**document["parameters"])
+        made._restore(history_from_document(document["history"]), zoo_from_document(document["zoo"]), document["mtype"])
+        if document["fh"] is not None:
+            made._check_fh(document["fh"])
+        return made
+
+    def _restore(self, history: History, zoo: Zoo, mtype: str) -> None:
+        """Be fitted, in sktime's eyes as well, on data of that type."""
+        self._history, self._longer, self.zoo_ = history, None, zoo
+        index, _ = locate(history, ForecastingHorizon([0]))
+        y: pd.DataFrame | pd.Series[float] = pd.DataFrame(0.0, index=index, columns=[history.target])
+        if mtype == "pd.Series":  # an unnamed one is called 0
+            y = pd.Series(0.0, index=index, name=history.target or None)
+        _, inner = self._check_X_y(y=y)
+        self._update_y_X(inner)
+        self._is_vectorized, self._is_fitted = False, True
+
+    def _check_single(self) -> None:
+        """Raise where there is no zoo, or one for each column of y.
+
+        Raises:
+            CallerError: y has several columns.
+        """
+        self.check_is_fitted()
+        if self._is_vectorized:
+            raise CallerError(
+                "found several columns in y, each with a zoo of its own; expected one: ask `forecasters_`"
+            )
 
     def _panel(self, x: pd.DataFrame | None = None) -> Panel:
         history = self._history if x is None else self._history.add(None, x)
