@@ -104,9 +104,9 @@ def add_shapley(
         for split in range(len(feature)):
             given = rows[row, feature[split]]
             left[split] = goes_left(given, threshold[split], missing_left[split], category[split], sets)
-        product[0] = weights
+        for q in range(len(points)):
+            product[0, q] = weights[q]
         go_down(left, parent, is_left, same, factor, passes, product)
-        product[: len(feature)] = 0.0
         go_up(feature, parent, same, share, value, factor, passes, product, out[row])
 
 
@@ -118,10 +118,11 @@ def make_factors(share: FloatArray, points: FloatArray) -> FloatArray:
         Shape (branches, 2, 2, Q): does not pass / passes; factor / inverse.
     """
     factor = np.empty((len(share), 2, 2, len(points)))
-    for passed in range(2):
-        for q in range(len(points)):
-            factor[:, passed, 0, q] = passed * points[q] + share * (1.0 - points[q])
-    factor[:, :, 1] = 1.0 / factor[:, :, 0]
+    for item in range(len(share)):
+        for passed in range(2):
+            for q in range(len(points)):
+                made = passed * points[q] + share[item] * (1.0 - points[q])
+                factor[item, passed, 0, q], factor[item, passed, 1, q] = made, 1.0 / made
     return factor
 
 
@@ -161,13 +162,14 @@ def go_up(
 ) -> None:
     """Add to `out`, shape (K,), what each branch's column is worth, from the leaves up to the root.
 
-    `product` holds those of the leaves, and zeros for the splits; it is written over.
+    `product` holds what `go_down` wrote; it is written over.
     """
     n_points = product.shape[1]
+    for item in range(len(parent)):
+        for q in range(n_points):
+            product[item, q] = product[item, q] * value[item - len(feature)] if item >= len(feature) else 0.0
     for item in range(len(parent) - 1, 0, -1):
         above, before, passed = parent[item], same[item], passes[item]
-        if item >= len(feature):
-            product[item] *= value[item - len(feature)]
         slope, slope_before = 0.0, 0.0
         for q in range(n_points):
             product[above, q] += product[item, q]
