@@ -112,5 +112,14 @@ def _own_past(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(MemberSpec("smoothing"), alone, reason)
 
 
+def _boosted(regime: Regime) -> Iterator[MemberChoice]:
+    rows = regime.n_series * regime.n_origins * regime.situation.steps
+    predictors = regime.n_ahead + regime.n_measured
+    taken = predictors > 0 and rows >= BOOSTED_ROWS
+    reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"
+    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason)
+
+
 LINEAR_PROBLEMS = 12_000
-RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past)
+BOOSTED_ROWS = 1_000
+RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _boosted)

@@ -185,7 +185,7 @@ def roll_situation(
     positions = origins[:, :, None] + np.arange(1, situation.steps + 1)
     targets = np.where(origins[:, :, None] >= 0, take_positions(padded.measured(panel.spec.target), positions), np.nan)
     choices = choose_members(spec, find_regime(padded, situation, ends))
-    crew = Crew(choices)
+    crew = Crew(choices, seed=spec.seed)
     for window in range(origins.shape[1] + 1):
         here = origins[:, window] if window < origins.shape[1] else ends
         since = origins[:, window - 1] if window else here
@@ -214,9 +214,9 @@ def roll_situation(
 class Crew:
     """The members on their way through the windows; one that fails is left out from then on."""
 
-    def __init__(self, choices: tuple[MemberChoice, ...]) -> None:
+    def __init__(self, choices: tuple[MemberChoice, ...], *, seed: int) -> None:
         """Make the members that take part."""
-        taken = [(make_member(choice.spec), choice.prior) for choice in choices if choice.taken]
+        taken = [(make_member(choice.spec, seed=seed), choice.prior) for choice in choices if choice.taken]
         self.members = {member.name: member for member, _ in taken}
         self.priors = {member.name: prior for member, prior in taken}
         self.fitted: dict[str, FittedMember] = {}

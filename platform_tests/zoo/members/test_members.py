@@ -22,6 +22,7 @@ NAIVE_FORECASTER = {
 SPECS = {
     "lear": MemberSpec("lear", {"half_lives": [30.0, 200.0]}),
     "autoregression": MemberSpec("autoregression", {"variant": "profile"}),
+    "boosted": MemberSpec("boosted", {"trees": 20}),
     "linear": MemberSpec("linear"),
     "net": MemberSpec("net", {"count": 2, "epochs": 3}),
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),

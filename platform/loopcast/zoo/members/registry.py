@@ -12,6 +12,7 @@ from loopcast.zoo.spec import MemberSpec
 KINDS = {
     "lear": ("loopcast.zoo.members.lear", "Lear", "FittedLear"),
     "autoregression": ("loopcast.zoo.members.autoregression", "Autoregression", "FittedAutoregression"),
+    "boosted": ("loopcast.zoo.members.boosted", "Boosted", "FittedBoosted"),
     "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
     "net": ("loopcast.zoo.members.net", "Net", "FittedNet"),
     "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
@@ -27,14 +28,19 @@ def _load(kind: str, which: int) -> type:
     return loaded
 
 
-def make_member(spec: MemberSpec) -> Member:
+def make_member(spec: MemberSpec, *, seed: int = 0) -> Member:
     """Return the member of a specification.
+
+    Args:
+        spec: kind, parameters, label.
+        seed: of a kind that draws random numbers, where its parameters do not say another.
 
     Raises:
         CallerError: no such kind.
     """
-    member: Member = _load(spec.name, 1)(spec.parameters, label=spec.label)
-    return member
+    kind: type[Member] = _load(spec.name, 1)
+    drawn = {"seed": seed} if "seed" in kind.accepts else {}
+    return kind({**drawn, **spec.parameters}, label=spec.label)
 
 
 def member_to_document(member: FittedMember) -> Json:
