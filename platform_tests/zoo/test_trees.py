@@ -146,6 +146,17 @@ def test_a_constant_target_makes_trees_without_a_split():
     assert np.array_equal(Trees.from_document(trees.to_document()).predict(rows), trees.predict(rows))
 
 
+def test_a_split_into_missing_and_all_others_is_json_as_well():
+    rng = np.random.default_rng(8)
+    rows = np.where(rng.random((400, 1)) < 0.5, np.nan, rng.normal(size=(400, 1)))
+    target = np.isnan(rows[:, 0]).astype(np.float64)
+    trees = fit_trees(rows, target, columns=("x",), options=BoostOptions(n_trees=3, leaves=2, rows=1.0))
+    assert max(tree.threshold.max() for tree in trees.trees) > 1e300
+    back = Trees.from_document(json.loads(json.dumps(trees.to_document(), allow_nan=False)))
+    assert np.array_equal(back.predict(rows), trees.predict(rows))
+    assert back.predict(np.array([[np.nan]])) > back.predict(np.array([[1e200]]))
+
+
 def test_no_trees_predict_nothing():
     trees = Trees(NAMES, (), np.zeros(4))
     assert trees.predict(np.zeros((3, 4))).tolist() == [0.0, 0.0, 0.0]

@@ -14,6 +14,7 @@ import numpy as np
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray
 
 Json = dict[str, Any]
+LARGEST = np.finfo(np.float64).max  # a split into missing and all others has an infinite threshold, which JSON has not
 
 
 @dataclass(frozen=True, eq=False)
@@ -244,7 +245,8 @@ def _real(section: Mapping[str, list[str]], name: str) -> FloatArray:
 
 def _tree_from_lightgbm(section: Mapping[str, list[str]]) -> Tree:
     """Return one tree; bit 0 of a decision says categories, bit 1 missing goes left, bit 3 missing is NaN."""
-    decision, threshold = _whole(section, "decision_type"), _real(section, "threshold")
+    decision = _whole(section, "decision_type")
+    threshold = np.minimum(_real(section, "threshold"), LARGEST)
     by_set = (decision & 1).astype(bool)
     sets = list(_read_sets(section))
     categories = tuple(sets[int(at)] if is_set else None for at, is_set in zip(threshold, by_set, strict=True))
