@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from loopcast.zoo.lasso import PENALTIES, choose_penalties, solve
+from loopcast.zoo.lasso import PENALTIES, choose_penalties, nearby_penalties, solve
 
 
 def correlated(n=300, columns=12, seed=0):
@@ -34,7 +34,7 @@ def test_another_start_leads_to_the_same_solution():
 
 def test_the_criterion_keeps_what_matters_and_leaves_noise_out():
     _, _, gram, cov = correlated()
-    penalty, beta = choose_penalties(gram, cov, np.full(2, 300.0), PENALTIES)
+    penalty, beta = choose_penalties(gram, cov, np.full(2, 300.0), np.tile(PENALTIES, (2, 1)), np.zeros((2, 12)))
     assert np.isin(penalty, PENALTIES).all()
     assert beta[0, 0] > 0.3 > 0 > beta[0, 3]
     assert beta[1, 5] > 0.5
@@ -50,5 +50,18 @@ def test_the_criterion_is_least_among_the_penalties_tried():
         beta = Lasso(alpha=penalty, fit_intercept=False, tol=1e-6).fit(x, y[0]).coef_
         left = ((y[0] - x @ beta) ** 2).mean()
         criteria.append(300 * np.log(left) + 3 * np.count_nonzero(beta))
-    penalty, _ = choose_penalties(gram, cov, np.full(2, 300.0), PENALTIES)
+    penalty, _ = choose_penalties(gram, cov, np.full(2, 300.0), np.tile(PENALTIES, (2, 1)), np.zeros((2, 12)))
     assert criteria[list(PENALTIES).index(penalty[0])] <= min(criteria) + 3.0
+
+
+def test_neighbours_on_the_grid_are_tried_again_and_lead_to_the_same_choice():
+    _, _, gram, cov = correlated()
+    counts = np.full(2, 300.0)
+    penalty, beta = choose_penalties(gram, cov, counts, np.tile(PENALTIES, (2, 1)), np.zeros((2, 12)))
+    tried = nearby_penalties(penalty)
+    assert (np.diff(tried, axis=1) <= 0).all()
+    assert np.array_equal(tried[:, 1], penalty)
+    again, warm = choose_penalties(gram, cov, counts, tried, beta)
+    assert np.array_equal(again, penalty)
+    assert warm == pytest.approx(beta, abs=1e-2)
+    assert nearby_penalties(PENALTIES[[0, -1]])[:, 0].tolist() == [PENALTIES[0], PENALTIES[-2]]

@@ -9,7 +9,7 @@ from numba import njit
 from loopcast.zoo.arrays import FloatArray
 
 PENALTIES = np.geomspace(0.3, 0.004, 12)
-COST_OF_A_TERM = 3.0
+COST_OF_A_TERM = 2.0
 RIDGE = 1e-6
 TOLERANCE = 1e-3
 SWEEPS = 30
@@ -64,24 +64,26 @@ def _sweep(gram: FloatArray, rest: FloatArray, beta: FloatArray, penalty: float,
 
 @njit(cache=True)
 def choose_penalties(
-    gram: FloatArray, cov: FloatArray, counts: FloatArray, penalties: FloatArray
+    gram: FloatArray, cov: FloatArray, counts: FloatArray, penalties: FloatArray, start: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the penalty of each target whose fit has the least n log(RSS / n) + 3 per term, and its coefficients.
+    """Return the penalty of each target whose fit has the least n log(RSS / n) + 2 per term, and its coefficients.
 
     Args:
         gram: of standardised columns, shape (K, K).
         cov: covariances with H standardised targets, shape (H, K).
         counts: equally weighted rows that each target is known in, shape (H,).
-        penalties: grid, largest first.
+        penalties: those that are tried for each target, largest first, shape (H, P).
+        start: coefficients to start from, shape (H, K).
 
     Returns:
         Shapes (H,) and (H, K).
     """
-    chosen, out = np.full(len(cov), penalties[0]), np.zeros(cov.shape)
+    chosen, out = penalties[:, 0].copy(), np.zeros(cov.shape)
     for h in range(len(cov)):
-        beta, rest = np.zeros(len(gram)), cov[h].copy()
+        beta = start[h].copy()
+        rest = cov[h] - gram @ beta
         least, worse = np.inf, 0
-        for penalty in penalties:
+        for penalty in penalties[h]:
             descend(gram, rest, beta, penalty, SWEEPS, TOLERANCE)
             terms = np.count_nonzero(beta)
             left = max(1.0 - np.dot(beta, cov[h] + rest), SMALLEST)
@@ -110,3 +112,9 @@ def solve(gram: FloatArray, cov: FloatArray, penalty: FloatArray, start: FloatAr
         rest = cov[h] - gram @ out[h]
         descend(gram, rest, out[h], penalty[h], SWEEPS, TOLERANCE)
     return out
+
+
+def nearby_penalties(penalty: FloatArray) -> FloatArray:
+    """Return each target's penalty between its neighbours on the grid, largest first, shape (H, 3)."""
+    place = np.abs(np.log(penalty[:, None]) - np.log(PENALTIES)).argmin(axis=1)
+    return np.asarray(PENALTIES[np.clip(place[:, None] + np.array([-1, 0, 1]), 0, len(PENALTIES) - 1)])

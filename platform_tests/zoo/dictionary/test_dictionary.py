@@ -9,12 +9,15 @@ import pytest
 from loopcast.dataops.frequency import seasonal_periods
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.zoo.dictionary.blocks import Average, Change, Extremes, PeriodMeans, Profile, Values
+from loopcast.zoo.dictionary.calendar import Weekend, Year
 from loopcast.zoo.dictionary.choice import Memory, choose_dictionary, choose_periods, predictor_blocks
 from loopcast.zoo.dictionary.dictionary import KINDS, Dictionary, Scale
+from loopcast.zoo.dictionary.products import Product
 from loopcast.zoo.dictionary.rows import new_rows, past_rows
-from loopcast.zoo.dictionary.view import close_gaps
+from loopcast.zoo.dictionary.view import View, close_gaps
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.scaling import Scaling
 from zoo_panels import hourly_panel
 
 SHORT = Memory(level=3, spread=6)
@@ -84,7 +87,7 @@ def test_each_feature_sees_its_first_and_last_step_and_none_beyond():
     time = np.arange(panel.y.shape[1]) - ends[0]
     for k in range(0, len(still.features), 7):
         feature = still.features[k]
-        if not feature.variable:
+        if not feature.variable or len(feature.variables) > 1 or "log_scale" in feature.name:
             continue
         lead = dict(still.leads).get(feature.variable, 0)
         for outside in (
@@ -144,15 +147,44 @@ def plain(variable_values, block):
     ids=lambda block: block.kind,
 )
 def test_blocks_compute_what_they_say(block):
-    from loopcast.zoo.dictionary.view import View
-    from loopcast.zoo.scaling import Scaling
-
     values = np.random.default_rng(2).normal(size=(2, 60))
-    origins = np.full((2, 1), 50)
-    scaling = Scaling(np.zeros((2, 1)), np.full((2, 1), 1e6))  # so wide that the scale is a straight line
-    view = View({"v": values}, {"v": scaling}, pd.date_range("2026-01-01", periods=60, freq="h"), 0, origins)
+    view = see({"v": values})
     assert block.values(view)[:, 0] * 1e6 == pytest.approx(plain(values, block), rel=1e-6)
     assert len(block.features()) == block.values(view).shape[2]
+
+
+def see(values, *, length=60, scale=1e6):
+    """Return a view of two series whose scale is so wide that it is a straight line."""
+    scaling = Scaling(np.zeros((2, 1)), np.full((2, 1), scale))
+    local = pd.date_range("2026-01-01", periods=length, freq="h")
+    return View(values, dict.fromkeys(values, scaling), local, 0, np.full((2, 1), length - 10))
+
+
+def test_products_are_of_neighbours_or_of_each_with_each_and_count_for_both_variables():
+    rng = np.random.default_rng(3)
+    view = see({"a": rng.normal(size=(2, 60)), "b": rng.normal(size=(2, 60))}, scale=1.0)
+    a, b, pair = Values("a", 1, 4), Values("b", 1, 4), Year(1)
+    beside, crossed = Product(a, b), Product(a, pair)
+    assert beside.values(view) == pytest.approx(a.values(view) * b.values(view))
+    expected = [[x * y for x in a.values(view)[s, 0] for y in pair.values(view)[s, 0]] for s in range(2)]
+    assert crossed.values(view)[:, 0] == pytest.approx(np.array(expected))
+    assert beside.features()[0].name == "a[+1] * b[+1]"
+    assert crossed.features()[1].variables == ("a", "")
+    assert len(crossed.features()) == crossed.values(view).shape[2] == 8
+
+
+def test_a_product_counts_for_its_factors_in_equal_parts():
+    blocks = (Values("y", 0, 0), Product(Values("a", 1, 1), Values("b", 1, 1)))
+    made = Dictionary("y", 1, 1, 1, Scale(1, 1), (), blocks).share_importance(np.array([1.0, 1.0]))
+    assert made == pytest.approx({"y": 50.0, "a": 25.0, "b": 25.0})
+
+
+def test_the_dictionary_holds_the_products_of_predictors_known_ahead():
+    names = {feature.name for feature in chosen("h", make_panel("h"))[0].features}
+    assert "known[+5] * weekday:sunday" in names
+    assert "known[+1..+24] * known[+1..+24]" in names
+    assert "y[-3] * weekday:weekend" in names
+    assert not any("seen" in name and " * " in name for name in names)
 
 
 @pytest.mark.parametrize("frequency", sorted(SITUATIONS))
@@ -171,7 +203,7 @@ def test_every_kind_of_time_has_the_calendar_that_suits_it():
     assert "weekdays" not in kinds["MS"]
     assert not {"weekdays", "year", "holidays"} & set(kinds["s"])
     assert "fourier" in kinds["s"]
-    assert {kind for found in kinds.values() for kind in found} == set(KINDS)
+    assert {kind for found in kinds.values() for kind in found} | {"weekend"} == set(KINDS)
 
 
 def test_a_weekday_is_that_of_the_first_step_ahead_and_a_phase_does_not_depend_on_the_start():
@@ -189,6 +221,14 @@ def test_a_weekday_is_that_of_the_first_step_ahead_and_a_phase_does_not_depend_o
     a, b = months.values(whole, ends[:, None])[0], months.values(later, ends[:, None] - 50)[0]
     phases = [number for number, feature in enumerate(months.features) if feature.name.startswith("phase")]
     assert np.array_equal(a[..., phases], b[..., phases])
+
+
+def test_a_weekend_is_one_feature_or_two():
+    panel = make_panel("D")
+    origin = int(np.flatnonzero(panel.local == "2026-07-03")[0])  # a Friday: the first step ahead is a Saturday
+    view = View({}, {}, panel.local, 0, np.array([[origin, origin + 1, origin + 2]]))
+    assert Weekend().values(view)[0, :, 0].tolist() == [1.0, 1.0, 0.0]
+    assert Weekend(apart=True).values(view)[0].tolist() == [[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
 
 
 def test_a_christmas_ahead_or_yesterday_is_a_feature():

@@ -12,6 +12,8 @@ import numpy as np
 from loopcast.zoo.arrays import FloatArray
 from loopcast.zoo.dictionary.view import View, mean_present
 
+PRODUCT = " * "  # between the names, and between the variables, of a product's factors
+
 
 @dataclass(frozen=True)
 class Feature:
@@ -19,7 +21,7 @@ class Feature:
 
     Args:
         name: what it is, for instance `load[-23]`.
-        variable: the column it comes from; empty for the calendar.
+        variable: the column it comes from; empty for the calendar; of a product, those of its factors.
         first: oldest step looked at, relative to the origin; 0 where it is the calendar's.
         last: newest step looked at.
     """
@@ -28,6 +30,11 @@ class Feature:
     variable: str
     first: int = 0
     last: int = 0
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The columns of all factors; empty text for the calendar."""
+        return tuple(self.variable.split(PRODUCT))
 
 
 class Block(ABC):
@@ -226,6 +233,32 @@ class Change(Block):
         now = mean_present(view.window(self.variable, self.first, self.last))
         before = mean_present(view.period_means(self.variable, self.period, self.depth))
         return np.asarray(now - before)[..., None]
+
+
+@dataclass(frozen=True)
+class Volatility(Block):
+    """The logarithm of the origin's scale.
+
+    Args:
+        variable: column.
+        first: oldest offset that the scale comes from.
+        last: newest one.
+    """
+
+    kind: ClassVar[str] = "volatility"
+    variable: str
+    first: int
+    last: int
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the one feature."""
+        return (
+            Feature(f"{_name(self.variable, self.first, self.last)}:log_scale", self.variable, self.first, self.last),
+        )
+
+    def values(self, view: View) -> FloatArray:
+        """Return the logarithm."""
+        return np.log(view.scalings[self.variable].scale)[..., None]
 
 
 def _name(variable: str, first: int, last: int) -> str:

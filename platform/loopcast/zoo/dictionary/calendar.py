@@ -34,6 +34,29 @@ class Weekdays(Block):
 
 
 @dataclass(frozen=True)
+class Weekend(Block):
+    """Whether the first step ahead lies on a Saturday or a Sunday.
+
+    Args:
+        apart: one feature for each of them, instead of one for both.
+    """
+
+    kind: ClassVar[str] = "weekend"
+    apart: bool = False
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return the features."""
+        names = WEEKDAYS[5:] if self.apart else ("weekend",)
+        return tuple(Feature(f"weekday:{name}", "") for name in names)
+
+    def values(self, view: View) -> FloatArray:
+        """Return 1 for such a day, else 0."""
+        weekday = view.times(1).dayofweek.to_numpy().reshape(view.origins.shape)
+        days = np.stack([weekday == 5, weekday == 6], axis=2).astype(np.float64)
+        return days if self.apart else days.sum(axis=2, keepdims=True)
+
+
+@dataclass(frozen=True)
 class Phases(Block):
     """Where in a period the first step ahead lies, one feature per phase.
 

@@ -11,9 +11,19 @@ import numpy as np
 
 from loopcast.dataops.frequency import is_sub_daily, step_ns, steps_per_day
 from loopcast.zoo.arrays import IntArray
-from loopcast.zoo.dictionary.blocks import Average, Block, Change, Extremes, PeriodMeans, Profile, Values
-from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Year
+from loopcast.zoo.dictionary.blocks import (
+    Average,
+    Block,
+    Change,
+    Extremes,
+    PeriodMeans,
+    Profile,
+    Values,
+    Volatility,
+)
+from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Weekend, Year
 from loopcast.zoo.dictionary.dictionary import Dictionary, Scale
+from loopcast.zoo.dictionary.products import Product
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel
 
@@ -26,6 +36,7 @@ MONTH = 28  # periods in the long averages
 DECAY = 0.25
 MOST_VALUES = 96  # of one block of target values; more are averaged with their neighbours
 MOST_PREDICTOR_VALUES = 640  # of all predictors together
+MOST_IN_PRODUCTS = 3  # predictors; of more there would be too many pairs
 MOST_PHASES = 31
 FEW_HARMONICS = 3
 
@@ -54,18 +65,26 @@ def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray, memory
         ends: position of each series' origin, shape (S,).
         memory: of the scales.
     """
-    length = int(np.max(ends, initial=0)) + 1
+    name, length = panel.spec.target, int(np.max(ends, initial=0)) + 1
     short, long = choose_periods(situation.periods, length)
-    blocks = (
-        *target_blocks(panel.spec.target, short, long),
-        *predictor_blocks(panel, ends, situation.steps, short, long),
-        *calendar_blocks(panel, situation, length),
-    )
-    reach = long if long > short else 2 * short
     unit = max(situation.stride, -(-FEWEST_PERIODS * short // memory.level))
     scale = Scale(memory.level * unit, memory.spread * unit, memory.factor, every=max(1, short // FINEST_SCALE))
-    leads = tuple(measured_leads(panel, ends).items())
-    return Dictionary(panel.spec.target, situation.steps, short, reach, scale, leads, blocks)
+    blocks = (
+        *target_blocks(name, short, long),
+        Volatility(name, 1 - scale.spread, 0),
+        *predictor_blocks(panel, ends, situation.steps, short, long),
+        *calendar_blocks(panel, situation, length),
+        *product_blocks(panel, situation, short),
+    )
+    return Dictionary(
+        target=name,
+        steps=situation.steps,
+        period=short,
+        reach=long if long > short else 2 * short,
+        scale=scale,
+        leads=tuple(measured_leads(panel, ends).items()),
+        blocks=blocks,
+    )
 
 
 def choose_periods(periods: tuple[int, ...], length: int) -> tuple[int, int]:
@@ -98,7 +117,7 @@ def target_blocks(name: str, short: int, long: int) -> Iterator[Block]:
 
 def predictor_blocks(panel: Panel, ends: IntArray, steps: int, short: int, long: int) -> Iterator[Block]:
     """Yield each predictor over the steps ahead and the same steps earlier, or up to where it was measured."""
-    known = [name for name in panel.known_ahead if np.isfinite(panel.x[name]).any()]
+    known = known_predictors(panel)
     leads = measured_leads(panel, ends)
     count = len(known) * (steps + short + min(steps, long)) + len(leads) * short
     share = max(1, -(-count // MOST_PREDICTOR_VALUES))
@@ -133,7 +152,7 @@ def measured_leads(panel: Panel, ends: IntArray) -> dict[str, int]:
 def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator[Block]:
     """Yield what the first step ahead's place in each period, week and year says, and holidays around it."""
     frequency = panel.spec.frequency
-    daily = situation.calendar and (is_sub_daily(frequency) or step_ns(frequency) == step_ns("D"))
+    daily = has_weeks(panel, situation)
     if daily:
         yield Weekdays()
     for period in situation.periods:
@@ -146,6 +165,41 @@ def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator
         yield Year(1)
     if daily and situation.holidays is not None:
         yield Holidays(situation.holidays, holiday_days(situation, steps_per_day(frequency)))
+
+
+def product_blocks(panel: Panel, situation: Situation, short: int) -> Iterator[Block]:
+    """Yield products of predictors known ahead with each other, with weekends and with the season of the year.
+
+    Weekends change what the first predictor, and the last period of the target, say of every single step; everything
+    else changes it in proportion to the whole horizon.
+    """
+    known, steps = known_predictors(panel), situation.steps
+    if len(known) > MOST_IN_PRODUCTS or steps > MOST_VALUES:
+        return
+    week = has_weeks(panel, situation)
+    means = [Values(name, 1, steps, steps) for name in known]
+    for number, name in enumerate(known):
+        for other in known[:number]:
+            yield Product(Values(other, 1, steps), Values(name, 1, steps))
+        for mean in means[: number + 1]:
+            yield Product(mean, means[number])
+        if situation.calendar:
+            yield Product(means[number], Year(1))
+    if known and week:
+        yield Product(Values(known[0], 1, steps), Weekend(apart=True))
+    if week and is_sub_daily(panel.spec.frequency):
+        yield Product(Values(panel.spec.target, 1 - short, 0, divide(short, MOST_VALUES)), Weekend())
+
+
+def known_predictors(panel: Panel) -> list[str]:
+    """Return the names of the predictors known ahead that have any value."""
+    return [name for name in panel.known_ahead if np.isfinite(panel.x[name]).any()]
+
+
+def has_weeks(panel: Panel, situation: Situation) -> bool:
+    """Return whether the first step ahead has a weekday of its own."""
+    frequency = panel.spec.frequency
+    return situation.calendar and (is_sub_daily(frequency) or step_ns(frequency) == step_ns("D"))
 
 
 def holiday_days(situation: Situation, day: int) -> tuple[int, ...]:

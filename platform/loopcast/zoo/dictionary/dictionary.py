@@ -15,8 +15,19 @@ import pandas as pd
 
 from loopcast.dataops.frequency import count_periods
 from loopcast.zoo.arrays import FloatArray, IntArray
-from loopcast.zoo.dictionary.blocks import Average, Block, Change, Extremes, Feature, PeriodMeans, Profile, Values
-from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Year
+from loopcast.zoo.dictionary.blocks import (
+    Average,
+    Block,
+    Change,
+    Extremes,
+    Feature,
+    PeriodMeans,
+    Profile,
+    Values,
+    Volatility,
+)
+from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Weekend, Year
+from loopcast.zoo.dictionary.products import Product
 from loopcast.zoo.dictionary.view import View, close_gaps, take_window
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
@@ -24,7 +35,11 @@ from loopcast.zoo.scaling import Scaling, median_of, spread_of
 
 KINDS: dict[str, type[Block]] = {
     block.kind: block
-    for block in (Average, Change, Extremes, Fourier, Holidays, PeriodMeans, Phases, Profile, Values, Weekdays, Year)
+    for block in (
+        *(Average, Change, Extremes, PeriodMeans, Profile, Values, Volatility),
+        *(Fourier, Holidays, Phases, Weekdays, Weekend, Year),
+        Product,
+    )
 }
 EPOCH = pd.Timestamp("1970-01-01")
 CELLS_AT_ONCE = 2_000_000
@@ -75,10 +90,10 @@ class Dictionary:
         """The K features, in the order of the matrix's columns."""
         return tuple(feature for block in self.blocks for feature in block.features())
 
-    @property
+    @cached_property
     def variables(self) -> tuple[str, ...]:
         """Columns that the features look at, the target first."""
-        return tuple(dict.fromkeys((self.target, *(f.variable for f in self.features if f.variable))))
+        return tuple(dict.fromkeys((self.target, *(name for f in self.features for name in f.variables if name))))
 
     def offsets(self, older: int = 0) -> tuple[Offset, ...]:
         """Return the values looked at of each variable, for its scale and for closing gaps among them.
@@ -89,10 +104,10 @@ class Dictionary:
         return tuple(
             Offset(
                 name,
-                min(self._scale_first(name), *(f.first for f in self.features if f.variable == name))
+                min(self._scale_first(name), *(f.first for f in self.features if name in f.variables))
                 - self.reach
                 - older,
-                max(f.last for f in self.features if f.variable == name),
+                max(f.last for f in self.features if name in f.variables),
             )
             for name in self.variables
         )
@@ -120,14 +135,15 @@ class Dictionary:
         return np.concatenate([features for features, _ in made], axis=1), Scaling(center, scale)
 
     def share_importance(self, weights: FloatArray) -> dict[str, float]:
-        """Return the share of each variable in percent.
+        """Return the share of each variable in percent; a product counts for its factors in equal parts.
 
         Args:
             weights: of the features, at least 0, shape (K,).
         """
         total = {self.target: 1e-12}
         for feature, weight in zip(self.features, weights, strict=True):
-            total[feature.variable] = total.get(feature.variable, 0.0) + float(weight)
+            for name in feature.variables:
+                total[name] = total.get(name, 0.0) + float(weight) / len(feature.variables)
         whole = sum(total.values())
         return {variable: 100.0 * weight / whole for variable, weight in total.items()}
 
@@ -148,7 +164,7 @@ class Dictionary:
 
     def to_document(self) -> Json:
         """Return the dictionary as JSON values."""
-        blocks = [{"kind": block.kind, **asdict(block)} for block in self.blocks]  # type: ignore[call-overload]
+        blocks = [_write_block(block) for block in self.blocks]
         return {
             "target": self.target,
             "steps": self.steps,
@@ -167,11 +183,21 @@ class Dictionary:
                 **document,
                 "scale": Scale(**document["scale"]),
                 "leads": tuple((name, lead) for name, lead in document["leads"]),
-                "blocks": tuple(_read_block(dict(block)) for block in document["blocks"]),
+                "blocks": tuple(_read_block(block) for block in document["blocks"]),
             }
         )
 
 
+def _write_block(block: Block) -> Json:
+    values = {name: _write_block(value) if isinstance(value, Block) else value for name, value in vars(block).items()}
+    return {"kind": block.kind, **values}
+
+
 def _read_block(document: Json) -> Block:
-    kind = KINDS[document.pop("kind")]
-    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()})
+    return KINDS[document["kind"]](**{name: _read_value(value) for name, value in document.items() if name != "kind"})
+
+
+def _read_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return _read_block(value)
+    return tuple(value) if isinstance(value, list) else value

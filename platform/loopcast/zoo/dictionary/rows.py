@@ -12,7 +12,7 @@ from loopcast.zoo.dictionary.dictionary import Dictionary
 from loopcast.zoo.members.base import Situation, training_origins
 from loopcast.zoo.panel import Panel
 
-ENOUGH_KNOWN = 0.8  # share of its features, and of its targets, that a row must know to be learned from
+ENOUGH_KNOWN = 0.9  # share of its features, and of its targets, that a row must know to be learned from
 
 
 @dataclass(frozen=True, eq=False)

@@ -82,9 +82,11 @@ def close_gaps(values: FloatArray, period: int, reach: int) -> FloatArray:
         >>> close_gaps(np.array([[1.0, 2.0, np.nan, 4.0, np.nan]]), 2, 2).tolist()
         [[1.0, 2.0, 1.0, 4.0, nan]]
     """
-    filled = values
-    for back in range(period, min(reach, values.shape[1] - 1) + 1, period):
-        earlier = np.full(values.shape, np.nan)
-        earlier[:, back:] = values[:, :-back]
-        filled = np.where(np.isfinite(filled), filled, earlier)
+    filled = values.copy()
+    row, column = np.nonzero(~np.isfinite(values))
+    for back in range(period, reach + 1, period):
+        earlier = np.where(column >= back, values[row, column - np.minimum(back, column)], np.nan)
+        found = np.isfinite(earlier)
+        filled[row[found], column[found]] = earlier[found]
+        row, column = row[~found], column[~found]
     return filled

@@ -17,7 +17,7 @@ from loopcast.zoo.columns import standardise
 from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
 from loopcast.zoo.dictionary.dictionary import Dictionary
 from loopcast.zoo.dictionary.rows import Rows, new_rows, past_rows, waiting
-from loopcast.zoo.lasso import PENALTIES, RIDGE, choose_penalties, solve
+from loopcast.zoo.lasso import PENALTIES, RIDGE, choose_penalties, nearby_penalties, solve
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -32,7 +32,7 @@ from loopcast.zoo.moments import Moments
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.scaling import share_out
 
-HALF_LIVES = (63.0, 252.0, 1000.0)
+HALF_LIVES = (250.0, 2000.0)
 LIMIT = 2912  # rows a fit goes back at most
 FEWEST_ROWS = 20
 CHOOSE_EVERY = 7  # rows after which penalties are chosen again
@@ -126,7 +126,7 @@ def learn(state: LearState, rows: Rows, half_lives: tuple[float, ...], *, choose
         state: what was learned before.
         rows: new ones; those that know too little are passed over.
         half_lives: in rows.
-        choose: whether penalties are chosen anew.
+        choose: whether penalties are chosen anew: the first time among all, then among their neighbours.
     """
     usable = rows.usable
     moments = tuple(
@@ -156,7 +156,8 @@ def _solve_one(moments: Moments, start: FloatArray, penalty: FloatArray, *, choo
     center, spread, mean, deviation = moments.describe()
     if choose:
         rows = moments.rows * moments.known / max(moments.weight, 1e-300)
-        penalty, coefficients = choose_penalties(gram, cov, rows, PENALTIES)
+        tried = nearby_penalties(penalty) if penalty.all() else np.tile(PENALTIES, (len(cov), 1))
+        penalty, coefficients = choose_penalties(gram, cov, rows, tried, start)
     else:
         coefficients = solve(gram, cov, penalty, start)
     return {

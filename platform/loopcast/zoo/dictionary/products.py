@@ -1,0 +1,52 @@
+"""Blocks of products of two features: an effect that depends on another predictor, the day or the season.
+
+What the factors compute is in `loopcast.zoo.dictionary.blocks` and `loopcast.zoo.dictionary.calendar`.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from loopcast.zoo.arrays import FloatArray
+from loopcast.zoo.dictionary.blocks import PRODUCT, Block, Feature
+from loopcast.zoo.dictionary.view import View
+
+
+@dataclass(frozen=True)
+class Product(Block):
+    """Each feature of a block times its neighbour in another of as many; else each times each.
+
+    Args:
+        left: a block.
+        right: a block.
+    """
+
+    kind: ClassVar[str] = "product"
+    left: Block
+    right: Block
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return one feature per product, which counts for both of its variables."""
+        return tuple(
+            Feature(
+                f"{a.name}{PRODUCT}{b.name}",
+                f"{a.variable}{PRODUCT}{b.variable}",
+                min(a.first, b.first),
+                max(a.last, b.last),
+            )
+            for a, b in self._pairs(self.left.features(), self.right.features())
+        )
+
+    def values(self, view: View) -> FloatArray:
+        """Return the products."""
+        left, right = self.left.values(view), self.right.values(view)
+        if left.shape[2] == right.shape[2]:
+            return np.asarray(left * right)
+        return np.asarray((left[..., None] * right[:, :, None]).reshape(*left.shape[:2], -1))
+
+    @staticmethod
+    def _pairs(left: tuple[Feature, ...], right: tuple[Feature, ...]) -> list[tuple[Feature, Feature]]:
+        if len(left) == len(right):
+            return list(zip(left, right, strict=True))
+        return [(a, b) for a in left for b in right]
