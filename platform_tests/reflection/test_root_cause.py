@@ -13,7 +13,6 @@ from loopcast.reflection.root_cause import (
     compare_stages,
     keep_largest,
     name_members,
-    share_term,
     stack_steps,
     sum_parts,
     view_build_up,
@@ -59,8 +58,6 @@ def test_the_predictor_view_shares_products_by_halves_and_names_what_comes_from_
     view = as_dict(view_predictors(table(TERMS)), "variable")
     expected = {"load": 80.0, "(holiday)": -29.0, "temp": -6.0, "wind": -6.0, "(weekday)": 5.0, "(bounds)": 2.0}
     assert view == expected
-    assert share_term("weekday:monday * temp", " * temp") == {"(weekday)": 0.5, "temp": 0.5}
-    assert share_term("temp * temp", "temp * temp") == {"temp": 1.0}
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=7, max_size=7), st.integers(1, 9))

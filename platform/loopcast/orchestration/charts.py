@@ -130,6 +130,77 @@ def draw_waterfall(steps: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(chart, title=title)
 
 
+def draw_shares(shares: pd.DataFrame, *, title: str) -> str:
+    """Return an SVG of shares over samples ahead, stacked to 100 percent, in the order of the rows.
+
+    Args:
+        shares: columns `samples_ahead`, `name`, `share_pct`.
+        title: printed above the chart.
+    """
+    names = list(dict.fromkeys(shares["name"]))
+    place = shares["name"].map({name: number for number, name in enumerate(names)})
+    chart = (
+        alt.Chart(shares.assign(place=place))
+        .mark_area()
+        .encode(
+            x=alt.X("samples_ahead:Q", title="samples ahead", scale=alt.Scale(nice=False), axis=alt.Axis(grid=False)),
+            y=alt.Y("share_pct:Q", title="percent", stack="zero", scale=alt.Scale(domain=[0, 100])),
+            color=alt.Color("name:N", title=None, sort=names, scale=alt.Scale(scheme="tableau20")),
+            order=alt.Order("place:Q"),
+        )
+    )
+    return _render(chart, title=title)
+
+
+def draw_treemap(shares: pd.DataFrame, *, title: str) -> str:
+    """Return an SVG of nested rectangles: their area is the importance, their colour the variable.
+
+    Args:
+        shares: columns `term`, `variable`, `importance_pct`.
+        title: printed above the chart.
+    """
+    variables = list(dict.fromkeys(shares["variable"]))
+    rows = [{"id": "all"}, *({"id": variable, "parent": "all"} for variable in variables)]
+    for number, row in enumerate(shares.to_dict("records")):
+        size, name = float(row["importance_pct"]), f"{row['term']} {row['importance_pct']:.1f} %"
+        rows.append({"id": f"#{number}", "parent": row["variable"], "name": name, "size": size})
+    layout = {"type": "treemap", "field": "size", "sort": {"field": "value", "order": "descending"}, "round": True,
+              "paddingInner": 1, "size": [{"signal": "width"}, {"signal": "height"}]}  # fmt: skip
+    transform = [{"type": "stratify", "key": "id", "parentKey": "parent"}, layout]
+    corners = {"x": {"field": "x0"}, "x2": {"field": "x1"}, "y": {"field": "y0"}, "y2": {"field": "y1"}}
+    words = {"text": {"field": "name"}, "x": {"field": "x0", "offset": 4}, "y": {"field": "y0", "offset": 12},
+             "limit": {"signal": "datum.x1 - datum.x0 - 6"}, "fill": {"value": "white"},
+             "fontSize": {"value": 10}}  # fmt: skip
+    leaves = {"type": "filter", "expr": "datum.size > 0"}
+    spec = {
+        "$schema": "https://vega.github.io/schema/vega/v6.json",
+        "width": WIDTH,
+        "height": HEIGHT,
+        "background": "white",
+        "title": {"text": title},
+        "data": [
+            {"name": "tree", "values": rows, "transform": transform},
+            {"name": "leaves", "source": "tree", "transform": [leaves]},
+            {
+                "name": "readable",
+                "source": "leaves",
+                "transform": [{"type": "filter", "expr": "datum.x1 - datum.x0 > 40 && datum.y1 - datum.y0 > 14"}],
+            },
+        ],
+        "scales": [{"name": "colour", "type": "ordinal", "domain": variables, "range": {"scheme": "category10"}}],
+        "legends": [{"fill": "colour"}],
+        "marks": [
+            {
+                "type": "rect",
+                "from": {"data": "leaves"},
+                "encode": {"update": {**corners, "fill": {"scale": "colour", "field": "parent"}}},
+            },
+            {"type": "text", "from": {"data": "readable"}, "encode": {"update": words}},
+        ],
+    }
+    return _shorten(str(vl_convert.vega_to_svg(spec)))
+
+
 def to_markdown_image(svg: str, *, text: str) -> str:
     """Return Markdown that holds the picture itself, so that it needs no file beside it."""
     return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
@@ -137,6 +208,9 @@ def to_markdown_image(svg: str, *, text: str) -> str:
 
 def _render(chart: alt.Chart | alt.LayerChart, *, title: str) -> str:
     sized = chart.properties(width=WIDTH, height=HEIGHT, title=title, background="white")
+    return _shorten(str(vl_convert.vegalite_to_svg(sized.to_json())))
+
+
+def _shorten(svg: str) -> str:
     # Kept with every materialization: a PNG is eight times as large, a tenth of a pixel is enough.
-    svg = str(vl_convert.vegalite_to_svg(sized.to_json()))
     return LONG_NUMBER.sub(r"\1", MARK_LABEL.sub("", svg))

@@ -4,7 +4,6 @@ Pure arithmetic on contribution tables. Making these is `loopcast.zoo.explain`'s
 compared, and which points are looked at, is decided elsewhere.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-PRODUCT = " * "
+from loopcast.zoo.terms import share_term
+
 NOT_REPRODUCED, OTHERS = "not reproduced", "others"
 CORRECTED_DATA, NEW_DATA = "corrected data", "new data"
 OTHER_PREPROCESSING, OTHER_MODEL = "other preprocessing", "other model"
@@ -62,8 +62,7 @@ def view_build_up(terms: pd.DataFrame) -> pd.DataFrame:
 def view_predictors(contributions: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:
     """Return the contributions of each forecast summed by variable, largest first; they sum to the forecast.
 
-    A product of variables counts for each of them in equal parts: of two, for half. What comes from no variable counts
-    for its kind of term in brackets: `(weekday)`, `(holiday)`, `(constant)`, `(bounds)`.
+    How products are shared, and what terms without a variable count for, is said by `loopcast.zoo.terms`.
 
     Args:
         contributions: any table with `term`, `variable` and `contribution`.
@@ -79,24 +78,6 @@ def view_predictors(contributions: pd.DataFrame, *, by: Sequence[str] = ()) -> p
     )
     table = shared.groupby([*by, "variable"], sort=False)[["contribution"]].sum().reset_index()
     return sort_largest(table.astype({"variable": "str"}), by=by)
-
-
-def share_term(term: str, variable: str) -> dict[str, float]:
-    """Return the variables that a term comes from and the share that counts for each.
-
-    Examples:
-        >>> share_term("temp[-24] * wind", "temp * wind")
-        {'temp': 0.5, 'wind': 0.5}
-        >>> share_term("holiday:Labor Day", "")
-        {'(holiday)': 1.0}
-    """
-    variables, names = variable.split(PRODUCT), term.split(PRODUCT)
-    names = names if len(names) == len(variables) else [term] * len(variables)
-    shares: dict[str, float] = {}
-    for source, name in zip(variables, names, strict=True):
-        kind = source or f"({re.split(r'[^A-Za-z_ ]', name, maxsplit=1)[0].strip()})"
-        shares[kind] = shares.get(kind, 0.0) + 1.0 / len(variables)
-    return shares
 
 
 def compare_stages(stages: Sequence[Stage], *, by: Sequence[str] = ()) -> pd.DataFrame:

@@ -8,10 +8,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from loopcast.loop.experiment import Experiment, run_experiment
+from loopcast.loop.forces import read_zoo
+from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_experiment
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
+from loopcast.orchestration.exploration import describe_exploration
 from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
@@ -50,7 +53,7 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
             add_keys(context.instance, names.zoos, [made.zoo.zoo])
         if made.periods < made.recommended:
             context.log.warning(f"Minimal history: {_describe_history(made)}.")
-        yield _describe_experiment(stage, made)
+        yield _describe_experiment(stage, project, made)
         with explain_failures():
             yield from show_checks(check_experiment(project, made))
 
@@ -61,13 +64,14 @@ def _describe_history(made: Experiment) -> str:
     return f"built on {made.periods} periods; {made.recommended} recommended"
 
 
-def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult[None]:
+def _describe_experiment(stage: Stage, project: Project, made: Experiment) -> dg.MaterializeResult[None]:
     unit = stage.use_case.target.unit
     title = f"Backtest {made.request.build} on {made.request.version}"
     chart = draw_bars(
         made.leaderboard, label="member", value="mae", title=title, unit=f"mean absolute error {unit}".strip()
     )
-    best = made.leaderboard.iloc[0]
+    best, digest = made.leaderboard.iloc[0], made.manifest.pins["zoo_digest"]
+    explored = describe_exploration(read_zoo(project, digest), name=made.request.build, unit=unit) if digest else {}
     severity = dg.AssetCheckSeverity.WARN
     return dg.MaterializeResult(
         metadata={
@@ -83,6 +87,7 @@ def _describe_experiment(stage: Stage, made: Experiment) -> dg.MaterializeResult
             "leaderboard": describe_table(made.leaderboard),
             "failures": describe_table(made.failures),
             "chart": dg.MetadataValue.md(to_markdown_image(chart, text=title)),
+            **explored,
         },
         check_results=[
             dg.AssetCheckResult(

@@ -6,7 +6,6 @@ Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.experi
 from collections.abc import Iterator
 
 import dagster as dg
-import pandas as pd
 
 from loopcast.loop.experiment import (
     ReleasedZoo,
@@ -18,8 +17,8 @@ from loopcast.loop.experiment import (
 )
 from loopcast.loop.stage_checks import check_zoo
 from loopcast.orchestration.automation import new_key_condition
-from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
+from loopcast.orchestration.exploration import describe_exploration
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import list_stage_checks, show_checks
 
@@ -45,14 +44,14 @@ def build_model_zoo(stage: Stage) -> dg.AssetsDefinition:
         project = stage.project(context)
         with explain_failures():
             released = release_zoo(project, context.partition_key, now=current_time())
-        yield _describe_zoo(released)
+        yield _describe_zoo(stage, released)
         with explain_failures():
             yield from show_checks(check_zoo(project, released))
 
     return model_zoo
 
 
-def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
+def _describe_zoo(stage: Stage, released: ReleasedZoo) -> dg.MaterializeResult[None]:
     zoo, importances = released.zoo, describe_importances(released.zoo)
     promised = {f"promised_{row.bin}_mae": row.mae for row in zoo.promise if row.bin == "all"}
     return dg.MaterializeResult(
@@ -65,7 +64,7 @@ def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
             "built_on": released.request.version,
             "learned_until": zoo.training_end,
             **describe_numbers({**promised, "situations": sum(b.situation.steps for b in zoo.blocks)}),
-            "chart": dg.MetadataValue.md(_draw(importances, released.in_force.zoo)),
+            **describe_exploration(zoo, name=released.in_force.zoo, unit=stage.use_case.target.unit),
             "promise": describe_table(describe_promise(zoo)),
             "weights": describe_table(describe_weights(zoo)),
             "importances": describe_table(importances),
@@ -73,9 +72,3 @@ def _describe_zoo(released: ReleasedZoo) -> dg.MaterializeResult[None]:
         },
         data_version=dg.DataVersion(released.in_force.digest),
     )
-
-
-def _draw(importances: pd.DataFrame, zoo: str) -> str:
-    title = f"What the forecasts of {zoo} are made from"
-    chart = draw_bars(importances, label="variable", value="importance_pct", title=title, unit="importance, percent")
-    return to_markdown_image(chart, text=title)

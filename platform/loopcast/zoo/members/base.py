@@ -134,6 +134,14 @@ class FittedMember(ABC):
     def importances(self) -> Mapping[str, float]:
         """Return the share of each variable in percent, summing to 100; the empty name is the calendar."""
 
+    def term_importances(self) -> tuple[tuple[Term, ...], FloatArray]:
+        """Return its K terms and their share in percent per step, shape (steps or 1, K), each row summing to 100.
+
+        Of a member that does not say, each variable is one term and counts alike at all steps.
+        """
+        shares = self.importances()
+        return tuple(Term(name or "calendar", name) for name in shares), np.array([list(shares.values())])
+
     @abstractmethod
     def to_document(self) -> Json:
         """Return everything needed to predict, as JSON values; floats are kept bit for bit."""

@@ -196,6 +196,11 @@ class FittedLinear(FittedMember):
         whole = sum(total.values())
         return {variable: 100.0 * value / whole for variable, value in total.items()}
 
+    def term_importances(self) -> tuple[tuple[Term, ...], FloatArray]:
+        """Return the shares of the absolute standardised coefficients, mean over the series."""
+        weight = self.weight.mean(axis=0) + 1e-12
+        return self.terms, 100.0 * weight / weight.sum(axis=1, keepdims=True)
+
     def to_document(self) -> Json:
         """Return recipe and arrays."""
         arrays: dict[str, Any] = {name: as_floats(getattr(self, name)) for name in (*LEARNED, *SUMS)}
