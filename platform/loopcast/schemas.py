@@ -74,7 +74,7 @@ DESCRIPTIONS = {
     "previous_forecast": "what that one said",
     "explanation": "what made it so, in words",
     "view": "term: the addends of the forecast; change: of its difference from the previous forecast",
-    "part": "what is different: corrected data, new data, other preprocessing, other model",
+    "part": "what is different: corrected data, new data, other preprocessing, retrained or other model",
     "term": "addend of the forecast",
     "members": "zoo members that have the term",
     "contribution": "what it adds, in the target's unit",

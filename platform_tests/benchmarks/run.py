@@ -23,6 +23,7 @@ NAMES = (
     "epf",
     "m4",
     "scale",
+    "root_cause",
 )
 
 

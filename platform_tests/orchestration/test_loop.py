@@ -122,6 +122,29 @@ def test_outputs_carry_counts_digests_inputs_and_a_chart(counts: Played) -> None
     assert made.tags["dagster/data_version"] == manifest.digest
 
 
+def test_root_causes_are_told_in_the_same_run_with_tables_and_a_waterfall_of_bounded_size(counts: Played) -> None:
+    made = counts.materialization("root_cause", "v00000002").metadata
+    assert 1 <= made["points"].value <= 10
+    assert {row.data["reason"] for row in made["sharpest_points"].value.records} >= {"error", "width"}
+    assert made["chart"].value.startswith("![count at 2024-02-26 ")
+    assert made["input/scored"].value == ["v00000001"]
+    assert made["largest_error"].value > 0
+    assert sum(len(dg.serialize_value(value)) for value in made.values()) < 30_000
+    for name in ("input", "output"):
+        key = dg.AssetCheckKey(counts.names.asset("root_cause"), name)
+        history = counts.instance.event_log_storage.get_asset_check_execution_history(key, limit=20)
+        assert [record.status.value for record in history if record.partition == "v00000002"] == ["SUCCEEDED"]
+
+
+def test_a_zoo_is_explored_in_charts_of_its_terms_weights_and_promise(counts: Played) -> None:
+    names = {"chart_terms", "chart_terms_by_horizon", "chart_variables", "chart_weights", "chart_promise"}
+    for noun, key in (("model_zoo", "z0001"), ("experiment", "b0001")):
+        made = counts.materialization(noun, key).metadata
+        assert all(made[name].value.startswith("![") for name in names)
+        assert "promotion" in {row.data["variable"] for row in made["terms"].value.records}
+        assert sum(len(dg.serialize_value(value)) for value in made.values()) < 200_000
+
+
 def test_a_refused_update_fails_its_run_in_the_words_of_the_refusal(counts: Played) -> None:
     outcome = counts.outcomes["v00000003"]
     assert not outcome.success

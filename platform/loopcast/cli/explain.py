@@ -11,10 +11,12 @@ from loopcast.loop.point import View, describe_point, explain_point, list_effect
 from loopcast.reflection.root_cause import sum_parts
 
 TITLES = {
-    View.term: "Terms, largest first; they sum to the forecast",
-    View.buildup: "The forecast after each term",
-    View.predictor: "By variable; they sum to the forecast",
-    View.change: "Why it is not what was forecast before; they sum to the difference",
+    "term": "Terms, largest first; they sum to the forecast",
+    "buildup": "The forecast after each term",
+    "predictor": "By variable; they sum to the forecast",
+    "change": "Why it is not what was forecast before; they sum to the difference",
+    "parts": "Parts, and the variables that moved them",
+    "cells": "Corrected cells, each alone",
 }
 
 
@@ -41,22 +43,19 @@ def explain(
 
     Without VERSION, of the newest forecast that covers the time.
     """
-    project = open_use_case(use_case)
+    project, chosen = open_use_case(use_case), View(view)
     found = explain_point(project, at, version=version, series=to_series(project, series))
-    chosen = View(view)
-    tables = {TITLES[chosen]: found.view(chosen, top=top)}
+    tables = {"view": found.view(chosen, top=top)}
     if chosen is View.change and found.made.changes is not None:
-        cells = list_effects(project, found)
-        tables = {"Parts, and the variables that moved them": sum_parts(found.made.changes), **tables}
-        tables |= {"Corrected cells, each alone": cells} if len(cells) else {}
+        tables = {"parts": sum_parts(found.made.changes), **tables, "cells": list_effects(project, found)}
     point, notes = describe_point(project, found), list(found.made.notes)
     if as_json:
-        names = {"Parts, and the variables that moved them": "parts", "Corrected cells, each alone": "cells"}
-        told = {names.get(title, "view"): to_records(table) for title, table in tables.items()}
+        told = {name: to_records(table) for name, table in tables.items()}
         print_record({**point, "notes": notes, **told}, as_json=True)
         return
     print_record(point, as_json=False)
-    for title, table in tables.items():
-        print_frame(table, as_json=False, title=title)
-    for note in notes:
+    for name, table in tables.items():
+        if len(table):
+            print_frame(table, as_json=False, title=TITLES.get(name) or TITLES[view])
+    for note in notes if len(tables["view"]) else ("Nobody forecast this time before.",):
         click.echo(note)

@@ -21,6 +21,7 @@ from loopcast.reflection.root_cause import (
     NOT_REPRODUCED,
     OTHER_MODEL,
     OTHER_PREPROCESSING,
+    RETRAINED_MODEL,
     Stage,
     account_for,
     compare_stages,
@@ -189,8 +190,8 @@ def _trace_change(
     if old.pins["preprocessing"] != new.pins["preprocessing"]:
         spec = replace(zoo.spec, preprocessing=read_zoo_of(project, new).spec.preprocessing)
         tries.append((OTHER_PREPROCESSING, new.partition, replace(zoo, spec=spec), None))
-    if describe_model(old) != describe_model(new):
-        tries.append((OTHER_MODEL, new.partition, zoo, None))
+    other = name_other_model(old, new)
+    tries += [(other, new.partition, zoo, None)] if other else []
     stages, notes = list[Stage](), list[str]()
     for part, version, models, corrections in tries[:-1]:
         reached, why = _attempt(project, version, models, cells, corrections)
@@ -199,9 +200,11 @@ def _trace_change(
     return [*stages, Stage(tries[-1][0], final)], notes
 
 
-def describe_model(manifest: OutputManifest) -> list[object]:
-    """Return what tells the models of two forecasts apart: the zoo's document and its state."""
-    return [value for name, value in sorted(manifest.pins.items()) if name in {"zoo_digest", "state_digest"}]
+def name_other_model(old: OutputManifest, new: OutputManifest) -> str | None:
+    """Return what is different in the models of two forecasts: the zoo, or what it has learned; None: nothing is."""
+    if old.pins["zoo_digest"] != new.pins["zoo_digest"]:
+        return OTHER_MODEL
+    return RETRAINED_MODEL if old.pins.get("state_digest") != new.pins.get("state_digest") else None
 
 
 def list_corrections(project: Project, old: str, new: str) -> tuple[pd.DataFrame, bool]:

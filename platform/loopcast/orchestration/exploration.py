@@ -14,7 +14,7 @@ from loopcast.zoo.zoo import Zoo
 IN_TREEMAP, IN_SHARES = 30, 9
 
 
-def describe_exploration(zoo: Zoo, *, name: str, unit: str) -> dict[str, dg.MetadataValue]:  # type: ignore[type-arg]
+def describe_exploration(zoo: Zoo, *, name: str, unit: str) -> dict[str, dg.MetadataValue]:
     """Return the charts of a zoo, and its most important terms as a table, as metadata.
 
     Args:

@@ -15,7 +15,7 @@ from loopcast.zoo.terms import share_term
 
 NOT_REPRODUCED, OTHERS = "not reproduced", "others"
 CORRECTED_DATA, NEW_DATA = "corrected data", "new data"
-OTHER_PREPROCESSING, OTHER_MODEL = "other preprocessing", "other model"
+OTHER_PREPROCESSING, RETRAINED_MODEL, OTHER_MODEL = "other preprocessing", "retrained model", "other model"
 ROUNDING, NOTHING = 1e-9, 1e-12
 
 
@@ -56,7 +56,8 @@ def name_members(terms: pd.DataFrame, contributions: pd.DataFrame) -> pd.DataFra
 
 def view_build_up(terms: pd.DataFrame) -> pd.DataFrame:
     """Return one forecast's terms in their order, with the `value` after the first `i` of them."""
-    return terms.assign(i=np.arange(1, len(terms) + 1), value=terms["contribution"].cumsum())
+    built = terms.assign(i=np.arange(1, len(terms) + 1), value=terms["contribution"].cumsum())
+    return built[["i", *terms.columns, "value"]]
 
 
 def view_predictors(contributions: pd.DataFrame, *, by: Sequence[str] = ()) -> pd.DataFrame:

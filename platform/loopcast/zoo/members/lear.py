@@ -227,6 +227,12 @@ class FittedLear(FittedMember):
         weight = np.abs(self.state.regressions.coefficients).sum(axis=(0, 1, 2))
         return self.dictionary.share_importance(weight)
 
+    def term_importances(self) -> tuple[tuple[Term, ...], FloatArray]:
+        """Return the shares of the absolute standardised coefficients, mean over series and half-lives."""
+        weight = np.abs(self.state.regressions.coefficients).sum(axis=(0, 1)) + 1e-12
+        terms = tuple(Term(feature.name, feature.variable) for feature in self.dictionary.features)
+        return terms, 100.0 * weight / weight.sum(axis=1, keepdims=True)
+
     def to_document(self) -> Json:
         """Return coefficients by name and other small values as JSON values, and the sums as arrays."""
         state = self.state

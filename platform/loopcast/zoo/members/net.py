@@ -247,8 +247,17 @@ class FittedNet(FittedMember):
 
     def importances(self) -> Mapping[str, float]:
         """Return the shares of the mean absolute slopes at the newest rows."""
+        return self.dictionary.share_importance(self._slopes())
+
+    def term_importances(self) -> tuple[tuple[Term, ...], FloatArray]:
+        """Return the same by feature, alike at all steps."""
+        weight = self._slopes()[None] + 1e-12
+        terms = tuple(Term(feature.name, feature.variable) for feature in self.dictionary.features)
+        return terms, 100.0 * weight / weight.sum()
+
+    def _slopes(self) -> FloatArray:
         x = self.state.inputs.make(self.state.lessons.features[:, -BATCH:]).astype(np.float64)[:, None]
-        return self.dictionary.share_importance(mean_slope(self._parameters(), x))
+        return mean_slope(self._parameters(), x)
 
     def to_document(self) -> Json:
         """Return the dictionary and the seed as JSON values, and rows and networks as arrays."""
