@@ -41,7 +41,7 @@ def main() -> None:
         home = Path(folder) / "start"
         take_turn(
             make_project(home, yaml=YAML.format(name="counts").replace("horizon: 1D", "horizon: 2D")),
-            make_counts("2024-01-01", 56),
+            pd.concat([make_counts("2024-01-01", 56), make_counts(str(LAST), 2).assign(count=np.nan)]),
         )
         kinds = {"predictor's jump": plant_jump, "corrected cell": plant_correction, "other zoo": plant_zoo}
         for kind, plant in kinds.items():
@@ -125,7 +125,7 @@ def _forecast(project: Project, content: pd.DataFrame) -> str:
 
 def _is_first(project: Project, at: pd.Timestamp, *, part: str, variable: str | None) -> bool:
     changes = explain_point(project, at).made.changes
-    if changes is None:
+    if changes is None or changes.empty:
         return False
     first = sum_parts(changes)["part"].iloc[0]
     moved = view_predictors(changes[changes["part"] == first])["variable"].iloc[0]

@@ -21,7 +21,7 @@ The points of a version that matter most, a few of them: the largest changes aga
 timestamp, the largest errors of what the version brought actuals for, the widest intervals; and why they are so.
 
 The terms of each sum to its forecast. Its change is the sum of what corrected data, new data, other preprocessing and
-a retrained or other model did, each found by forecasting once more. `loopcast explain` says the same of any other point."""
+a retrained or other model did, each found by forecasting once more. `loopcast explain` says the same of any point."""
 LAST = {"dagster/priority": "-1"}  # the decision of the same run does not wait for it
 SHOWN = 12
 
