@@ -6,11 +6,17 @@ import pandas as pd
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.zoo.panel import Panel, panel_from_frame
-from loopcast.zoo.spec import ZooSpec
+from loopcast.zoo.spec import MemberSpec, ZooSpec
 
 HOURLY = TableSpec("when", "h", "load", (Variable("load"), Variable("temp"), Variable("wind", known_ahead=True)))
 PANEL = TableSpec("when", "D", "sales", (Variable("sales"),), series_keys=("shop", "item"))
-DAY = ZooSpec(horizon=Horizon.parse("1D"), holidays="US", n_windows=6)
+LINEAR = (
+    MemberSpec("seasonal_naive", {"period": 24}),
+    MemberSpec("seasonal_naive", {"period": 168}),
+    MemberSpec("linear"),
+    MemberSpec("linear", {"half_life_origins": 60}, label="linear_recent"),
+)
+DAY = ZooSpec(horizon=Horizon.parse("1D"), holidays="US", n_windows=6, members=LINEAR)
 WEEK = ZooSpec(horizon=Horizon.parse(7), n_windows=8)
 
 

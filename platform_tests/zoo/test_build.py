@@ -230,7 +230,7 @@ def test_nothing_after_the_origin_changes_a_zoo_or_its_forecasts():
 
 def test_members_are_asked_for_by_name_and_the_interval_covers(hourly):
     zoo, _ = hourly
-    assert zoo.member_names == ("seasonal_naive_24", "seasonal_naive_168", "linear", "linear_recent", "boosted")
+    assert zoo.member_names == ("seasonal_naive_24", "seasonal_naive_168", "linear", "linear_recent")
     assert zoo.promise[0].coverage_pct >= 85.0
     with_sktime = ZooSpec(
         horizon=Horizon.parse(7),

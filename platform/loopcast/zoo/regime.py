@@ -4,7 +4,7 @@ How a member learns does not belong here; a member that was chosen and fails is 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
@@ -81,8 +81,17 @@ def find_regime(panel: Panel, situation: Situation, ends: IntArray) -> Regime:
 def choose_members(spec: ZooSpec, regime: Regime) -> tuple[MemberChoice, ...]:
     """Return the members asked for, or what every rule says of the regime."""
     if spec.members:
-        return tuple(MemberChoice(member, taken=True, reason="asked for") for member in spec.members)
-    return tuple(choice for rule in RULES for choice in rule(regime))
+        chosen = [MemberChoice(member, taken=True, reason="asked for") for member in spec.members]
+    else:
+        chosen = [choice for rule in RULES for choice in rule(regime)]
+    return tuple(replace(choice, spec=with_seed(choice.spec, spec.seed)) for choice in chosen)
+
+
+def with_seed(member: MemberSpec, seed: int) -> MemberSpec:
+    """Return a member that draws random numbers with the zoo's seed, where it was not given one of its own."""
+    if member.name not in SEEDED or "seed" in member.parameters:
+        return member
+    return replace(member, parameters=MappingProxyType({**member.parameters, "seed": seed}))
 
 
 def _seasonal_naive(regime: Regime) -> Iterator[MemberChoice]:
@@ -120,6 +129,28 @@ def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason)
 
 
+def _lear(regime: Regime) -> Iterator[MemberChoice]:
+    cells = regime.n_series * regime.situation.steps
+    taken = cells <= LEAR_CELLS and regime.n_origins >= LEAR_ORIGINS
+    reason = f"{cells} series times steps and {regime.n_origins} origins; at most {LEAR_CELLS}, at least {LEAR_ORIGINS}"
+    for level, spread, factor in LEAR_SCALES:
+        memory = {"half_lives": [250, 2000], "level": level, "spread": spread, "factor": factor}
+        member = MemberSpec("lear", MappingProxyType(memory), label=f"lear_{level}_{spread}")
+        yield MemberChoice(member, taken=taken, reason=reason, prior=2.0 / len(LEAR_SCALES))
+
+
+def _net(regime: Regime) -> Iterator[MemberChoice]:
+    predictors = regime.n_ahead + regime.n_measured
+    taken = predictors > 0 and regime.n_series <= NET_SERIES and regime.n_origins >= NET_ORIGINS
+    found = f"{predictors} predictors, {regime.n_series} series and {regime.n_origins} origins"
+    reason = f"{found}; it needs one, at most {NET_SERIES} and at least {NET_ORIGINS}"
+    yield MemberChoice(MemberSpec("net"), taken=taken, reason=reason, prior=2.0)
+
+
+SEEDED = frozenset({"net", "boosted"})
 LINEAR_PROBLEMS = 12_000
+LEAR_CELLS, LEAR_ORIGINS = 600, 60
+LEAR_SCALES = ((28, 364, 1.0), (364, 364, 2.0), (7, 28, 1.0), (28, 1456, 1.0))  # level, spread, factor of the scale
+NET_SERIES, NET_ORIGINS = 4, 180
 BOOSTED_ROWS = 1_000
-RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _boosted)
+RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted)
