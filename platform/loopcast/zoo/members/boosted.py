@@ -6,6 +6,7 @@ It learns how far the target lies from its recent level; the features are in `lo
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,8 @@ class Boosted(Member):
         recipe = make_tree_recipe(panel, situation, ends)
         floor = find_floor(panel, ends)
         rng = np.random.default_rng(int(self.parameters.get("seed", 0)))
-        series, origins, steps = self._choose_rows(situation, ends, recipe, rng)
+        pairs = find_pairs(situation, ends, recipe)
+        series, origins, steps = self._choose_rows(situation, *pairs, rng)
         made = build_tree_rows(panel, series, origins, recipe, floor=floor[series], steps=steps)
         positions = np.minimum(origins[:, None] + steps, panel.y.shape[1] - 1)
         is_known = origins[:, None] + steps <= ends[series][:, None]
@@ -67,7 +69,7 @@ class Boosted(Member):
         )
         return FittedBoosted(
             name=self.name, recipe=recipe, situation=situation, parameters=self.parameters, age=0,
-            n_origins=len(np.unique(origins)), terms=made.terms, floor=floor, trees=trees,
+            n_pairs=len(pairs[0]), terms=made.terms, floor=floor, trees=trees,
         )  # fmt: skip
 
     def _options(self, n_rows: int) -> BoostOptions:
@@ -81,21 +83,31 @@ class Boosted(Member):
         )
 
     def _choose_rows(
-        self, situation: Situation, ends: IntArray, recipe: TreeRecipe, rng: np.random.Generator
+        self, situation: Situation, series: IntArray, origins: IntArray, rng: np.random.Generator
     ) -> tuple[IntArray, IntArray, IntArray]:
-        """Return series and origin of each pair, shape (P,), and its steps, shape (P, h): bounded in number."""
-        limit = min(int(np.max(ends, initial=0)) + 1, MOST_ORIGINS * situation.stride)
-        origins = training_origins(ends, situation, limit=limit)
-        has_past = origins >= min(recipe.window, 2 * recipe.period) - 1
-        series, place = np.nonzero(has_past & (origins < ends[:, None]))
+        """Return series and origin of some pairs, shape (P,), and steps of each, shape (P, h): bounded in number."""
         n_steps = min(situation.steps, MOST_STEPS)
         most = max(1, int(self.parameters.get("most_rows", MOST_ROWS)) // n_steps)
         if len(series) > most:
             kept = np.sort(rng.choice(len(series), most, replace=False))
-            series, place = series[kept], place[kept]
+            series, origins = series[kept], origins[kept]
         every = np.broadcast_to(np.arange(1, situation.steps + 1), (len(series), situation.steps))
-        steps = every if n_steps == situation.steps else rng.permuted(every, axis=1)[:, :n_steps]
-        return series, origins[series, place], steps
+        return series, origins, every if n_steps == situation.steps else rng.permuted(every, axis=1)[:, :n_steps]
+
+
+def find_pairs(situation: Situation, ends: IntArray, recipe: TreeRecipe) -> tuple[IntArray, IntArray]:
+    """Return series and position of all origins that can be learned from, each of shape (P,).
+
+    Args:
+        situation: gives the stride.
+        ends: position of each series' origin, shape (S,).
+        recipe: says how much has to lie before an origin.
+    """
+    limit = min(int(np.max(ends, initial=0)) + 1, MOST_ORIGINS * situation.stride)
+    origins = training_origins(ends, situation, limit=limit)
+    has_past = origins >= min(recipe.window, 2 * recipe.period) - 1
+    series, place = np.nonzero(has_past & (origins < ends[:, None]))
+    return series, origins[series, place]
 
 
 class FittedBoosted(FittedMember):
@@ -109,16 +121,16 @@ class FittedBoosted(FittedMember):
         name: str,
         recipe: TreeRecipe,
         situation: Situation,
-        parameters: Mapping[str, object],
+        parameters: Mapping[str, Any],
         age: int,
-        n_origins: int,
+        n_pairs: int,
         terms: tuple[Term, ...],
         floor: FloatArray,
         trees: Trees,
     ) -> None:
-        """Keep what was learned, how many origins ago, and from how many."""
+        """Keep what was learned, how many origins ago, and from how many pairs of series and origin."""
         self.name, self.recipe, self.situation, self.parameters = name, recipe, situation, dict(parameters)
-        self.age, self.n_origins = age, n_origins
+        self.age, self.n_pairs = age, n_pairs
         self.terms, self.floor, self.trees = terms, floor, trees
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
@@ -156,13 +168,9 @@ class FittedBoosted(FittedMember):
         age = self.age + int(np.max(ends - since, initial=0)) // self.situation.stride
         if age == self.age:
             return self
-        if age >= int(str(self.parameters.get("refit_origins", REFIT_ORIGINS))):
-            try:
-                fresh = Boosted(self.parameters, label=self.name).fit(panel, self.situation, ends)
-            except ModelError:
-                fresh = None
-            if fresh is not None and fresh.n_origins >= self.n_origins:
-                return fresh
+        enough = len(find_pairs(self.situation, ends, self.recipe)[0]) >= self.n_pairs
+        if enough and age >= int(self.parameters.get("refit_origins", REFIT_ORIGINS)):
+            return Boosted(self.parameters, label=self.name).fit(panel, self.situation, ends)
         aged = copy(self)
         aged.age = age
         return aged
@@ -186,7 +194,7 @@ class FittedBoosted(FittedMember):
             "situation": asdict(self.situation),
             "parameters": self.parameters,
             "age": self.age,
-            "n_origins": self.n_origins,
+            "n_pairs": self.n_pairs,
             "terms": [[term.name, term.variable] for term in self.terms],
             "floor": as_floats(self.floor),
             "trees": self.trees.to_document(),
