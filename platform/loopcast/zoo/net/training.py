@@ -129,7 +129,7 @@ def apply_gradient(shape: Shape, learning: Learning, state: Optimiser, gradient:
         _step_adam(*flat, start, stop, np.float32(corrected), np.float32(shrink), np.float32(threshold))
 
 
-@njit(cache=True, fastmath=True)
+@njit(cache=True, fastmath=True, error_model="numpy")  # without checks for division by zero it is vectorised
 def _step_adam(
     weights: Array,
     mean: Array,
@@ -142,13 +142,11 @@ def _step_adam(
     threshold: np.float32,
 ) -> None:
     keep1, keep2 = np.float32(FIRST_MOMENT), np.float32(SECOND_MOMENT)
-    new1, new2 = np.float32(1.0 - FIRST_MOMENT), np.float32(1.0 - SECOND_MOMENT)
-    tiny, zero = np.float32(EPSILON), np.float32(0.0)
+    new1, new2, tiny = np.float32(1.0 - FIRST_MOMENT), np.float32(1.0 - SECOND_MOMENT), np.float32(EPSILON)
     for row in range(len(weights)):
-        for k in range(start, stop):
-            g = gradient[row, k]
-            mean[row, k] = keep1 * mean[row, k] + new1 * g
-            square[row, k] = keep2 * square[row, k] + new2 * g * g
-            w = shrink * weights[row, k] - rate * mean[row, k] / (np.sqrt(square[row, k]) + tiny)
-            size = abs(w) - threshold
-            weights[row, k] = np.copysign(max(size, zero), w)
+        w, m, v, g = weights[row, start:stop], mean[row, start:stop], square[row, start:stop], gradient[row, start:stop]
+        for k in range(stop - start):
+            m[k] = keep1 * m[k] + new1 * g[k]
+            v[k] = keep2 * v[k] + new2 * g[k] * g[k]
+            moved = shrink * w[k] - rate * m[k] / (np.sqrt(v[k]) + tiny)
+            w[k] = moved - min(max(moved, -threshold), threshold)
