@@ -117,12 +117,11 @@ def plain(variable_values, block):
             case Average(_, period, depth, decay):
                 means = [at(1 - (n + 1) * period, -n * period).mean() for n in range(depth)]
                 rows.append([np.average(means, weights=[(1 - decay) ** n for n in range(depth)])])
-            case Profile(_, period, depth, width):
-                phases = [
-                    [at(a - n * period, a - n * period + width - 1) for n in range(depth)]
-                    for a in range(1 - period, 1, width)
-                ]
-                rows.append([np.mean(phase) for phase in phases])
+            case Profile(_, first, last, period, depth, decay, width):
+                weights = np.repeat([(1 - decay) ** n for n in range(depth)], width)
+                starts = range(first, last + 1, width)
+                phases = [[at(a - n * period, a - n * period + width - 1) for n in range(depth)] for a in starts]
+                rows.append([np.average(np.ravel(phase), weights=weights) for phase in phases])
             case Extremes(_, period):
                 last = at(1 - period, 0)
                 rows.append([last.max(), last.min(), last.std()])
@@ -139,8 +138,9 @@ def plain(variable_values, block):
         PeriodMeans("v", 4, 3),
         Average("v", 4, 5),
         Average("v", 4, 5, 0.3),
-        Profile("v", 4, 3),
-        Profile("v", 4, 3, 2),
+        Profile("v", -3, 0, 4, 3),
+        Profile("v", -3, 0, 4, 3, width=2),
+        Profile("v", -7, -4, 8, 3, 0.3, 2),
         Extremes("v", 4),
         Change("v", 1, 4, 4, 5),
     ],

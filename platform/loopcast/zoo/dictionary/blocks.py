@@ -140,40 +140,52 @@ class Average(Block):
 
 @dataclass(frozen=True)
 class Profile(Block):
-    """The mean of each phase of the period over the last periods.
+    """The mean of each phase over the last periods, older ones counting less where it decays.
 
     Args:
         variable: column.
+        first: oldest offset of the newest period.
+        last: newest offset of it.
         period: steps.
         depth: number of periods.
-        width: neighbouring phases that share one feature; divides the period.
+        decay: share by which a period counts less than the next newer one, in [0, 1).
+        width: neighbouring phases that share one feature; divides the number of offsets.
     """
 
     kind: ClassVar[str] = "profile"
     variable: str
+    first: int
+    last: int
     period: int
     depth: int
+    decay: float = 0.0
     width: int = 1
 
     def features(self) -> tuple[Feature, ...]:
         """Return one feature per phase, named after its newest value."""
-        starts = range(1 - self.period, 1, self.width)
+        starts = range(self.first, self.last + 1, self.width)
         oldest = (self.depth - 1) * self.period
+        ends = [start + self.width - 1 for start in starts]
         return tuple(
             Feature(
-                f"{_name(self.variable, start, start + self.width - 1)}:profile_{self.depth}",
+                f"{_name(self.variable, start, end)}:profile_{self.depth}x{self.period}",
                 self.variable,
                 start - oldest,
-                start + self.width - 1,
+                end,
             )
-            for start in starts
+            for start, end in zip(starts, ends, strict=True)
         )
 
     def values(self, view: View) -> FloatArray:
-        """Return the mean over the periods of each phase."""
-        window = view.window(self.variable, 1 - self.depth * self.period, 0)
-        phases = window.reshape(*window.shape[:2], self.depth, -1, self.width)
-        return mean_present(np.moveaxis(phases, 2, 3).reshape(*window.shape[:2], -1, self.depth * self.width))
+        """Return the weighted mean over the periods of each phase."""
+        windows = [
+            view.window(self.variable, self.first - number * self.period, self.last - number * self.period)
+            for number in range(self.depth)
+        ]
+        phases = np.stack(windows, axis=-1)
+        weights = np.repeat([(1.0 - self.decay) ** number for number in range(self.depth)], self.width)
+        grouped = phases.reshape(*phases.shape[:2], -1, self.width, self.depth).swapaxes(3, 4)
+        return mean_present(grouped.reshape(*grouped.shape[:3], -1), weights)
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ FEWEST_PERIODS = 2  # that the median of a scale's center must span
 FINEST_SCALE = 24  # values per period that scales are taken from
 WEEK = 7  # days of a week; periods in the short averages where there is no longer period
 MONTH = 28  # periods in the long averages
-DECAY = 0.25
+DECAY = 0.2  # by which a period counts less than the next newer one
+LONG_PERIODS = 8  # in the profile of the longest period
 MOST_VALUES = 96  # of one block of target values; more are averaged with their neighbours
 MOST_PREDICTOR_VALUES = 640  # of all predictors together
 MOST_IN_PRODUCTS = 3  # predictors; of more there would be too many pairs
@@ -70,7 +71,7 @@ def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray, memory
     unit = max(situation.stride, -(-FEWEST_PERIODS * short // memory.level))
     scale = Scale(memory.level * unit, memory.spread * unit, memory.factor, every=max(1, short // FINEST_SCALE))
     blocks = (
-        *target_blocks(name, short, long),
+        *target_blocks(name, situation.steps, short, long),
         Volatility(name, 1 - scale.spread, 0),
         *predictor_blocks(panel, ends, situation.steps, short, long),
         *calendar_blocks(panel, situation, length),
@@ -99,7 +100,7 @@ def choose_periods(periods: tuple[int, ...], length: int) -> tuple[int, int]:
     return short, max(carried, default=short)
 
 
-def target_blocks(name: str, short: int, long: int) -> Iterator[Block]:
+def target_blocks(name: str, steps: int, short: int, long: int) -> Iterator[Block]:
     """Yield the newest periods and that one long period ago, their means and averages, and the extremes."""
     width = divide(short, MOST_VALUES)
     week = long // short if long > short else WEEK
@@ -111,7 +112,10 @@ def target_blocks(name: str, short: int, long: int) -> Iterator[Block]:
     yield Average(name, short, week)
     yield Average(name, short, MONTH)
     yield Average(name, short, MONTH, DECAY)
-    yield Profile(name, short, week, width)
+    yield Profile(name, 1 - short, 0, short, week, width=width)
+    if long > short:
+        ahead = min(steps, long)
+        yield Profile(name, 1 - long, ahead - long, long, LONG_PERIODS, DECAY, divide(ahead, MOST_VALUES))
     yield Extremes(name, short)
 
 
