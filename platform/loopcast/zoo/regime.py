@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from loopcast.zoo.arrays import IntArray
-from loopcast.zoo.members.base import Situation
+from loopcast.zoo.members.base import Situation, is_far
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 
@@ -102,10 +102,12 @@ def _seasonal_naive(regime: Regime) -> Iterator[MemberChoice]:
 
 def _linear(regime: Regime) -> Iterator[MemberChoice]:
     recent = MemberSpec("linear", MappingProxyType({"half_life_origins": 60}), label="linear_recent")
-    problems = regime.n_series * regime.situation.steps
-    taken = problems <= LINEAR_PROBLEMS
-    word = "at most" if taken else "more than"
-    reason = f"{problems} regressions (series times steps), {word} {LINEAR_PROBLEMS}"
+    problems, rows = regime.n_series * regime.situation.steps, regime.n_origins * regime.situation.steps
+    taken = problems <= LINEAR_PROBLEMS and rows <= LINEAR_ROWS
+    reason = (
+        f"{problems} regressions (series times steps), at most {LINEAR_PROBLEMS}; "
+        f"{rows} rows of features a series, at most {LINEAR_ROWS}"
+    )
     yield MemberChoice(MemberSpec("linear"), taken=taken, reason=reason)
     yield MemberChoice(recent, taken=taken, reason=reason)
 
@@ -147,10 +149,24 @@ def _net(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(MemberSpec("net"), taken=taken, reason=reason, prior=2.0)
 
 
+def _calendar(regime: Regime) -> Iterator[MemberChoice]:
+    """Yield the member that knows the time of year: where the last values do not reach, and years are known."""
+    years, cells = regime.length / (YEAR_DAYS * regime.situation.stride), regime.n_series * regime.length
+    far = is_far(regime.situation)
+    taken = far and years >= CALENDAR_YEARS and cells <= CALENDAR_CELLS
+    reach = f"{regime.situation.steps} steps ahead, {'more' if far else 'not more'} than a week"
+    reason = (
+        f"{reach}; {years:.1f} years of history, {CALENDAR_YEARS:g} needed; {cells} values, at most {CALENDAR_CELLS}"
+    )
+    yield MemberChoice(MemberSpec("calendar_profile"), taken=taken, reason=reason, prior=3.0)
+
+
 SEEDED = frozenset({"net", "boosted"})
-LINEAR_PROBLEMS = 12_000
+LINEAR_PROBLEMS, LINEAR_ROWS = 12_000, 1_000_000
+CALENDAR_YEARS, CALENDAR_CELLS = 2.0, 10_000_000
+YEAR_DAYS = 365.25
 LEAR_CELLS, LEAR_ORIGINS = 600, 60
 LEAR_SCALES = ((28, 364, 1.0), (364, 364, 2.0), (7, 28, 1.0), (28, 1456, 1.0))  # level, spread, factor of the scale
 NET_SERIES, NET_ORIGINS = 4, 180
 BOOSTED_ROWS = 1_000
-RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted)
+RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted, _calendar)

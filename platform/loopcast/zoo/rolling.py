@@ -18,7 +18,7 @@ from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
 from loopcast.zoo.ask import ask_member
 from loopcast.zoo.corrections.base import FittedCorrection, Made
 from loopcast.zoo.corrections.registry import all_corrections
-from loopcast.zoo.members.base import FittedMember, Situation
+from loopcast.zoo.members.base import FittedMember, Situation, is_far
 from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.panel import Panel, find_predictor_ends
 from loopcast.zoo.regime import MemberChoice, choose_members, find_regime
@@ -28,6 +28,7 @@ from loopcast.zoo.weights import WeightState, combine, start_weights
 SERIES_AT_ONCE = 2_000
 CELLS_AT_ONCE = 8_000_000
 FEWEST_WINDOWS = 4
+SEASON_WEEKS = (-3, -2, -1, 0, 1, 2, 3)  # around the same day of former years
 Report = Callable[[str], None]
 T = TypeVar("T")
 
@@ -144,12 +145,40 @@ def plan_origins(ends: IntArray, situation: Situation, n_windows: int) -> IntArr
         >>> plan_origins(np.array([4]), Situation(24, 0, 24), 28).tolist()
         [[2, 3]]
     """
+    if is_far(situation):
+        back = far_windows(int(ends.max()) + 1, situation, n_windows)
+        if len(back):
+            return np.asarray(ends[:, None] - back)
     half = (int(ends.max()) + 1) // 2
     stride = situation.stride if half >= 2 * situation.stride else 1
     most = max(FEWEST_WINDOWS, CELLS_AT_ONCE // (len(ends) * situation.steps))
     count = min(n_windows, half // stride, most)
     back = np.arange(count, 0, -1, dtype=np.int64) * stride
     return np.asarray(ends[:, None] - back)
+
+
+def far_windows(length: int, situation: Situation, n_windows: int) -> IntArray:
+    """Return how far back the backtest origins lie where the horizon is long: at the same season of former years.
+
+    The size of errors at that season is what is asked for, and the newest windows could hardly tell it: they overlap,
+    and know but one month. Every origin has two years before it and lies a whole horizon before the end.
+
+    Args:
+        length: steps of the longest history.
+        situation: gives horizon and day.
+        n_windows: at most so many.
+
+    Returns:
+        Steps before the end, falling; none where the history is too short.
+
+    Examples:
+        >>> far_windows(24 * 2000, Situation(744, 0, 24, periods=(24, 168)), 14)[::6] // 24
+        array([749, 707, 343])
+    """
+    week, year = 7 * situation.stride, 364 * situation.stride
+    years = min((length - 2 * year) // year, max(1, n_windows // len(SEASON_WEEKS)))
+    back = np.array([k * year - week * shift for k in range(years, 0, -1) for shift in SEASON_WEEKS], dtype=np.int64)
+    return back[(back >= situation.steps) & (back <= length - 2 * year)]
 
 
 def roll(panel: Panel, spec: ZooSpec, *, report: Report | None = None) -> tuple[Rolling, ...]:

@@ -42,6 +42,17 @@ class Situation:
     predictor_ends: tuple[tuple[str, int], ...] = ()
 
 
+def is_far(situation: Situation) -> bool:
+    """Return whether the horizon is longer than the week, in a calendar of days or parts of them.
+
+    Examples:
+        >>> is_far(Situation(744, 0, 24, periods=(24, 168))), is_far(Situation(24, 0, 24, periods=(24, 168)))
+        (True, False)
+    """
+    week = 7 * situation.stride
+    return situation.calendar and week in situation.periods and situation.steps > week
+
+
 def situation_from_document(document: Json) -> Situation:
     """Return the situation whose fields, as JSON values, are given."""
     ends = tuple((name, end) for name, end in document["predictor_ends"])
