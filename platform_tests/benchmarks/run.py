@@ -19,6 +19,7 @@ NAMES = (
     "control",
     "drift",
     "profile",
+    "gefcom",
     "check_estimator",
     "epf",
     "m4",

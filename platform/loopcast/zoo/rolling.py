@@ -172,8 +172,8 @@ def far_windows(length: int, situation: Situation, n_windows: int) -> IntArray:
         Steps before the end, falling; none where the history is too short.
 
     Examples:
-        >>> far_windows(24 * 2000, Situation(744, 0, 24, periods=(24, 168)), 14)[::6] // 24
-        array([749, 707, 343])
+        >>> (far_windows(24 * 2000, Situation(744, 0, 24, periods=(24, 168)), 14) // 24).tolist()
+        [749, 742, 735, 728, 721, 714, 707, 385, 378, 371, 364, 357, 350, 343]
     """
     week, year = 7 * situation.stride, 364 * situation.stride
     years = min((length - 2 * year) // year, max(1, n_windows // len(SEASON_WEEKS)))

@@ -12,11 +12,8 @@ from loopcast.zoo.spec import MemberSpec
 KINDS = {
     "lear": ("loopcast.zoo.members.lear", "Lear", "FittedLear"),
     "autoregression": ("loopcast.zoo.members.autoregression", "Autoregression", "FittedAutoregression"),
-<<<<<<< HEAD
     "boosted": ("loopcast.zoo.members.boosted", "Boosted", "FittedBoosted"),
-=======
     "calendar_profile": ("loopcast.zoo.members.calendar_profile", "CalendarProfile", "FittedCalendarProfile"),
->>>>>>> df47eb4 (Member calendar_profile: time of year, kind of day and time of day for horizons beyond the week)
     "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
     "net": ("loopcast.zoo.members.net", "Net", "FittedNet"),
     "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
