@@ -45,12 +45,10 @@ def play(load: pd.Series, task: int) -> tuple[float, float]:
     error = np.abs(y_true - zoo.predict().to_numpy()).mean()
     spent = time.process_time() - begun
     loss = pinball_loss(y_true, quantiles, PROBABILITIES)
-    inside = [
-        100 * ((quantiles[:, low] <= y_true) & (y_true <= quantiles[:, high])).mean()
-        for low, high in ((9, 89), (0, 98))
-    ]
+    ends = ((quantiles[:, 9], quantiles[:, 89]), (quantiles[:, 0], quantiles[:, 98]))
+    inside = [interval_coverage(y_true, lower, upper) for lower, upper in ends]
     print(
-        f"{task:>4}{start:%Y-%m}".rjust(13) + f"{loss:>9.2f}{BEST[task]:>7.2f}{BENCHMARK[task]:>7.2f}{error:>7.1f}"
+        f"{task:>4}{start.strftime('%Y-%m'):>9}{loss:>9.2f}{BEST[task]:>7.2f}{BENCHMARK[task]:>7.2f}{error:>7.1f}"
         f"{inside[0]:>7.1f}{inside[1]:>7.1f}{spent:>7.1f}",
         flush=True,
     )
