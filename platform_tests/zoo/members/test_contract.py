@@ -28,6 +28,7 @@ SPECS = {
     "linear": MemberSpec("linear"),
     "net": MemberSpec("net", {"count": 2, "epochs": 3}),
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
+    "calendar_profile": MemberSpec("calendar_profile"),
     "smoothing": MemberSpec("smoothing"),
     "sktime": MemberSpec("sktime", {"forecaster": NAIVE, "params": {"sp": 7}, "training_length": 60}),
 }

@@ -12,22 +12,6 @@ from loopcast.zoo.members.seasonal_naive import SeasonalNaive
 from loopcast.zoo.spec import MemberSpec
 from zoo_panels import hourly_panel, shop_panel
 
-NAIVE_FORECASTER = {
-    "forecaster": "sktime.forecasting.naive.NaiveForecaster",
-    "params": {"sp": 7},
-    "training_length": 60,
-}
-SPECS = {
-    "lear": MemberSpec("lear", {"half_lives": [30.0, 200.0]}),
-    "autoregression": MemberSpec("autoregression", {"variant": "profile"}),
-    "boosted": MemberSpec("boosted", {"trees": 20}),
-    "calendar_profile": MemberSpec("calendar_profile"),
-    "linear": MemberSpec("linear"),
-    "net": MemberSpec("net", {"count": 2, "epochs": 3}),
-    "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
-    "smoothing": MemberSpec("smoothing"),
-    "sktime": MemberSpec("sktime", NAIVE_FORECASTER),
-}
 SITUATION = Situation(steps=7, time_of_day=0, stride=1, periods=(7,))
 
 
