@@ -24,11 +24,11 @@ NAIVE = "sktime.forecasting.naive.NaiveForecaster"
 SPECS = {
     "autoregression": MemberSpec("autoregression", {"variant": "profile"}),
     "boosted": MemberSpec("boosted", {"trees": 20, "refit_origins": 2}),
+    "calendar_profile": MemberSpec("calendar_profile"),
     "lear": MemberSpec("lear", {"half_lives": [30.0, 200.0]}),
     "linear": MemberSpec("linear"),
     "net": MemberSpec("net", {"count": 2, "epochs": 3}),
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
-    "calendar_profile": MemberSpec("calendar_profile"),
     "smoothing": MemberSpec("smoothing"),
     "sktime": MemberSpec("sktime", {"forecaster": NAIVE, "params": {"sp": 7}, "training_length": 60}),
 }
@@ -71,6 +71,7 @@ CASES = (
 )  # fmt: skip
 REFUSED = {
     ("boosted", "ten points"),
+    ("calendar_profile", "ten points"),
     ("lear", "ten points"),
     ("linear", "ten points"),
     ("net", "ten points"),
