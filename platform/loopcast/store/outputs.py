@@ -2,10 +2,11 @@
 
 Here belong writing and reading them. Not here: what is in them, and pointers that move (`loopcast.store.refs`).
 
-    <table>/<partition>/<digest>.parquet   <table>/<partition>/00000001.json   <kind>/<digest>.json
+    <table>/<partition>/<digest>.parquet   <table>/<partition>/00000001.json   <kind>/<digest>.json   <kind>/<digest>.npz
 """
 
 import io
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -18,13 +19,13 @@ import pyarrow.parquet as pq
 
 from loopcast.dataops.digest import frame_digest
 from loopcast.errors import CallerError, DamageError, NotFoundError
+from loopcast.store.arrays import NPZ, join_arrays, part_arrays
 from loopcast.store.lake import Lake
 from loopcast.store.records import (
     from_iso,
     numbered,
     put_record,
     read_content,
-    read_json,
     read_record,
     sha256,
     to_canonical_json,
@@ -152,13 +153,18 @@ class OutputStore:
         return numbers
 
     def write_document(self, kind: str, document: Mapping[str, Any]) -> str:
-        """Write a JSON document under the SHA-256 of its canonical form and return that digest.
+        """Write a document as JSON under the SHA-256 of its canonical form and return that digest.
+
+        Its numpy arrays go to a `.npz` of their own, whose SHA-256 stands in the JSON.
 
         Raises:
             CallerError: the document holds something that JSON does not, for instance NaN.
         """
-        content = to_canonical_json(document)
+        parted, arrays = part_arrays(document)
+        content = to_canonical_json(parted)
         digest = sha256(content)
+        if arrays:
+            self._lake.put_content(self._document_path(kind, parted[NPZ], end="npz"), arrays)
         self._lake.put_content(self._document_path(kind, digest), content)
         return digest
 
@@ -169,7 +175,25 @@ class OutputStore:
             self._tombstones.refresh()
             digest = self._tombstones.follow(digest)
             path = self._document_path(kind, digest)
-        return read_json(read_content(self._lake, path, digest=digest), path=path)
+        # Bytes that have their digest are what was written: parsing them is enough.
+        document: dict[str, Any] = json.loads(read_content(self._lake, path, digest=digest))
+        if NPZ not in document:
+            return document
+        arrays = self._document_path(kind, document[NPZ], end="npz")
+        return join_arrays(document, read_content(self._lake, arrays, digest=document[NPZ]))
+
+    def has_document(self, kind: str, digest: str) -> bool:
+        """Return whether a document is there under its own digest."""
+        return self._lake.exists(self._document_path(kind, digest))
+
+    def delete_document(self, kind: str, digest: str) -> None:
+        """Remove a document that can be made again, and its arrays; none is needed."""
+        path = self._document_path(kind, digest)
+        if self._lake.exists(path):
+            arrays = json.loads(self._lake.get(path)).get(NPZ)
+            self._lake.delete(path)
+            if arrays is not None:
+                self._lake.delete(self._document_path(kind, arrays, end="npz"))
 
     def _put_table(self, file: str, frame: pd.DataFrame, *, digest: str) -> str:
         """Write a table if it is not there, or not whole, and return the digest of the file's bytes."""
@@ -190,9 +214,9 @@ class OutputStore:
         """Return where a manifest is."""
         return f"{self._place(table, partition)}/{numbered(number)}.json"
 
-    def _document_path(self, kind: str, digest: str) -> str:
-        """Return where a document is."""
-        return f"{self._folder}/{_check_name(kind)}/{_check_name(digest)}.json"
+    def _document_path(self, kind: str, digest: str, *, end: str = "json") -> str:
+        """Return where a document, or the `.npz` with its arrays, is."""
+        return f"{self._folder}/{_check_name(kind)}/{_check_name(digest)}.{end}"
 
     def _place(self, table: str, partition: str) -> str:
         """Return the folder of a partition."""
