@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from loopcast.store.erasure import ErasureRequest
 from loopcast.store.forgetting import erase
 from loopcast.store.lake import STAGING, LocalLake
@@ -39,6 +41,7 @@ def write_output(store: Store, *, zoo: str = "a") -> None:
 
 def write_document(store: Store) -> None:
     store.outputs.write_document("zoos", {"weights": [0.5, 0.5]})
+    store.outputs.write_document("zoos", {"weights": np.array([0.5, 0.25, 0.25])})
 
 
 def append_reference(store: Store) -> None:

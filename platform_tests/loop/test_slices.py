@@ -23,7 +23,7 @@ DAILY = "preprocessing: {time_scale: {frequency: D, aggregation: {default: sum}}
 
 
 def configured(folder: Path, preprocessing: str, *, yaml: str | None = None, name: str = "counts") -> Project:
-    text = (yaml or YAML.format(name=name)).replace("policies: {", f"policies: {{{preprocessing}, ")
+    text = (yaml or YAML.format(name=name)).replace("policies: {", f"policies: {{retrain: never, {preprocessing}, ")
     return make_project(folder, yaml=text, name=name)
 
 

@@ -26,6 +26,7 @@ KINDS = (
     "checkpoint",
     "checkpoint record",
     "document",
+    "arrays",
     "table",
     "manifest",
 )
@@ -41,7 +42,7 @@ def kind_of(path):
         return names[path.endswith(".json")]
     if folder == "erasures":
         return "erasure done" if "-done" in path else "erasure"
-    return "document" if folder == "zoos" else FOLDERS.get(folder, folder)
+    return ("arrays" if path.endswith(".npz") else "document") if folder == "zoos" else FOLDERS.get(folder, folder)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
-from loopcast.loop.forces import FORECASTS, ZooChoice, choose_zoo, read_zoo
+from loopcast.loop.forces import FORECASTS, ZooChoice, choose_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
+from loopcast.loop.states import learn_version, thin_states
 from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord
@@ -50,7 +51,7 @@ def forecast_version(
     """Return the forecast of a version, written to the store; None while no zoo is in force for it.
 
     The zoo is the one pinned in the version's earlier forecast, else the one in force for the version; with
-    `ZooChoice.current` the newest one in force.
+    `ZooChoice.current` the newest one in force. What it learns from the version first is in `loopcast.loop.states`.
 
     Raises:
         NotFoundError: the version is not there.
@@ -66,9 +67,9 @@ def forecast_version(
         raise DataError(
             f"{version} is {record.status}: it has no data of its own. Forecast {record.parent}, its parent"
         )
-    models = read_zoo(project, digest)
-    seen = read_window(project, record, models)
-    prediction = predict(models, seen.panel)
+    learned = learn_version(project, record, digest=digest)
+    seen = learned.seen or read_window(project, record, learned.zoo)
+    prediction = predict(learned.zoo, seen.panel)
     keys = store.spec.series_keys
     forecasts = check_table(prediction.forecasts, forecast_schema(keys))
     members = check_table(prediction.members, member_forecast_schema(keys))
@@ -77,6 +78,8 @@ def forecast_version(
         "dataset": record.state_digest,
         "zoo": zoo,
         "zoo_digest": digest,
+        "state_digest": learned.digest,
+        "state_after": learned.after,
         "preprocessing": seen.preprocessing.to_document(),
         "code_version": project.code_version,
     }
@@ -89,6 +92,7 @@ def forecast_version(
     }
     store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
+    thin_states(project, version)
     history = _last_values(seen.frame, project.store.spec, steps=7 * forecasts["timestamp"].nunique())
     return VersionForecast(manifest, prediction, zoo, digest, history, seen.panel.ignored)
 

@@ -116,8 +116,11 @@ def read_window(
     origin: datetime | None = None,
     series: Sequence[Mapping[str, str]] | None = None,
     corrections: pd.DataFrame | None = None,
+    more: int = 0,
 ) -> Slice:
     """Return what a forecast reads of an accepted version: the zoo's minimal history and not a row before it.
+
+    A retrain reads more steps, see `loopcast.zoo.minimal.count_new_steps`.
 
     One read is enough where the newest rows are the target's, or the horizon's of a predictor known ahead. Series that
     ended earlier, or a gap at the oldest row, make it look further back until it knows. A gap that is imputed at the
@@ -130,12 +133,13 @@ def read_window(
         origin: local time of the last target known; None: everything the version brought.
         series: series keys and values of the series to look at; None: all.
         corrections: cells to be read as something else, see `loopcast.dataops.diff.apply_corrections`; None: as it is.
+        more: steps before the minimal history that are read as well.
     """
     settled, versions = zoo.spec.preprocessing, project.store.versions
     used = {*(offset.variable for offset in zoo.minimal_history), *settled.filter}
     names = [name for name in project.store.spec.variable_names if name in used]
     n_series = len(series) if series is not None else len(zoo.series) if settled.filter else record.series
-    steps = _span(zoo)
+    steps = _span(zoo) + more
     while True:
         start = _start(project, record, settled, steps, origin)
         frame = versions.read(record.version, columns=names, series=series, start=start)
@@ -144,10 +148,10 @@ def read_window(
             steps *= WIDEN
             continue
         panel = prepare_panel(_to_panel(project, frame, settled, origin), settled)
-        more = count_missing_steps(zoo, panel, n_series=n_series) if start is not None else 0
-        if not more:
+        missing = count_missing_steps(zoo, panel, n_series=n_series) if start is not None else 0
+        if not missing:
             return Slice(record.version, panel, settled, len(frame))
-        steps += more
+        steps += missing
 
 
 def _to_panel(project: Project, frame: pd.DataFrame, settled: Preprocessing, origin: datetime | None) -> Panel:

@@ -31,6 +31,7 @@ from loopcast.store.version_log import ref_of
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 
 SERIES_LABEL = "series"  # where a table sums up series, see `loopcast.dataops.table.label_series`
+LEARNED_AGAIN = "zoo_states"  # what was learned from rows that go: it is learned again when it is asked for
 OWN_FOLDERS = frozenset(
     {"uploads", "claims", "idempotency", "patches", "versions", "quarantine", "checkpoints", "erasures"}
 )
@@ -136,6 +137,7 @@ class Eraser:
         first = version_number(brought[0]) if brought else None
         deletes = [*patches, *(self._path("uploads", digest) for digest in uploads), *outputs]
         deletes += self._list_checkpoints(first)
+        deletes += self._lake.list(self._path(LEARNED_AGAIN)) if first is not None else []
         tombstone = Tombstone(
             len(self._parts.tombstones) + 1, "erasure", now, request.actor, request.reason, salt,
             request.fingerprint(salt), through, {}, tuple(uploads), digests, rewrites, tuple(dict.fromkeys(deletes)),
@@ -236,9 +238,13 @@ class Eraser:
         return dict(scrub(content, request.series, series_keys=self._spec.series_keys, salt=salt))
 
     def _list_outputs(self) -> Iterator[str]:
-        """Yield the files beside those of the versions: tables, manifests, references, documents."""
+        """Yield the files beside those of the versions: tables, manifests, references, documents; no arrays.
+
+        What stands in a `.npz` are numbers that models learned: no row, and no name of a series.
+        """
         for path in self._lake.list(self._folder):
-            if path.removeprefix(f"{self._folder}/").split("/")[0] not in OWN_FOLDERS:
+            folder = path.removeprefix(f"{self._folder}/").split("/")[0]
+            if folder not in {*OWN_FOLDERS, LEARNED_AGAIN} and not path.endswith(".npz"):
                 yield path
 
     def _is_document(self, path: str) -> bool:

@@ -2,7 +2,7 @@
 
 Here belong writing and reading them. Not here: what is in them, and pointers that move (`loopcast.store.refs`).
 
-    <table>/<partition>/<digest>.parquet   <table>/<partition>/00000001.json   <kind>/<digest>.json   <kind>/<digest>.npz
+    <table>/<partition>/<digest>.parquet   <table>/<partition>/00000001.json   <kind>/<digest>.json, .npz
 """
 
 import io
@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from loopcast.dataops.digest import frame_digest
 from loopcast.errors import CallerError, DamageError, NotFoundError
-from loopcast.store.arrays import NPZ, join_arrays, part_arrays
+from loopcast.store.array_files import NPZ, join_arrays, part_arrays
 from loopcast.store.lake import Lake
 from loopcast.store.records import (
     from_iso,
@@ -186,14 +186,16 @@ class OutputStore:
         """Return whether a document is there under its own digest."""
         return self._lake.exists(self._document_path(kind, digest))
 
-    def delete_document(self, kind: str, digest: str) -> None:
-        """Remove a document that can be made again, and its arrays; none is needed."""
+    def delete_document(self, kind: str, digest: str) -> bool:
+        """Remove a document that can be made again, and its arrays; return whether there was one."""
         path = self._document_path(kind, digest)
-        if self._lake.exists(path):
-            arrays = json.loads(self._lake.get(path)).get(NPZ)
-            self._lake.delete(path)
-            if arrays is not None:
-                self._lake.delete(self._document_path(kind, arrays, end="npz"))
+        if not self._lake.exists(path):
+            return False
+        arrays = json.loads(self._lake.get(path)).get(NPZ)
+        self._lake.delete(path)  # first: arrays that no document names are noticed by nobody
+        if arrays is not None:
+            self._lake.delete(self._document_path(kind, arrays, end="npz"))
+        return True
 
     def _put_table(self, file: str, frame: pd.DataFrame, *, digest: str) -> str:
         """Write a table if it is not there, or not whole, and return the digest of the file's bytes."""

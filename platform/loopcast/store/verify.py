@@ -3,6 +3,7 @@
 Here belongs reading all of it again and naming every file that is damaged or gone. Not here: mending it.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 from loopcast.dataops.digest import state_digest
 from loopcast.errors import DamageError, NotFoundError, StoreError
+from loopcast.store.array_files import NPZ
+from loopcast.store.erasure import LEARNED_AGAIN
 from loopcast.store.outputs import is_table, to_manifest
 from loopcast.store.records import numbered, read_content, read_record, sha256
 from loopcast.store.store import Store
@@ -18,7 +21,7 @@ from loopcast.store.version_records import VersionRecord, version_number
 
 _DIGEST = r"[0-9a-f]{64}"
 _BY_CONTENT = re.compile(
-    rf"(?:uploads/({_DIGEST})|(?:patches|checkpoints)/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.json)"
+    rf"(?:uploads/({_DIGEST})|(?:patches|checkpoints)/({_DIGEST})\.parquet|[^/]+/({_DIGEST})\.(?:json|npz))"
 )
 _IDEMPOTENCY = re.compile(rf"idempotency/{_DIGEST}\.json")
 _TABLE = re.compile(rf"[^/]+/[^/]+/({_DIGEST})\.parquet")
@@ -73,11 +76,11 @@ def verify(store: Store) -> VerifyReport:
 
 
 def _is_lasting(store: Store, damage: Damage, paths: set[str]) -> bool:
-    """Return whether a damage is one, and not what others wrote, or a checkpoint that they thinned, meanwhile."""
+    """Return whether a damage is one, and not what others wrote, or a checkpoint or state they thinned, meanwhile."""
     is_there = store.lake.exists(damage.file)
     if damage.file not in paths:
         return not is_there
-    return is_there or not damage.file.startswith(f"{store.use_case}/checkpoints/")
+    return is_there or damage.file.split("/")[1] not in ("checkpoints", LEARNED_AGAIN)
 
 
 def _check(store: Store, path: str) -> Iterator[Damage]:
@@ -101,7 +104,8 @@ def _check_file(store: Store, path: str) -> dict[str, Any] | None:
     table = _TABLE.fullmatch(name)
     by_content = None if _IDEMPOTENCY.fullmatch(name) else _BY_CONTENT.fullmatch(name)
     if by_content is not None:
-        read_content(store.lake, path, digest=next(group for group in by_content.groups() if group))
+        content = read_content(store.lake, path, digest=next(group for group in by_content.groups() if group))
+        _check_arrays(store, path, content)
     elif table is not None:
         if not is_table(store.lake.get(path), digest=table[1]):
             raise DamageError(f"{path} is damaged: its table does not have its digest; make the output again")
@@ -111,6 +115,14 @@ def _check_file(store: Store, path: str) -> dict[str, Any] | None:
     else:
         raise DamageError(f"{path} does not belong here; move it out of the store")
     return None
+
+
+def _check_arrays(store: Store, path: str, content: bytes) -> None:
+    """Raise DamageError where a document's arrays are not beside it."""
+    arrays = json.loads(content).get(NPZ) if path.endswith(".json") else None
+    beside = f"{path.rsplit('/', 1)[0]}/{arrays}.npz"
+    if arrays is not None and not store.lake.exists(beside):
+        raise DamageError(f"{path} needs {beside}, which is missing; restore it from a copy")
 
 
 def _check_chain(store: Store, paths: set[str]) -> Iterator[Damage]:

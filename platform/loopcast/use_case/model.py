@@ -182,6 +182,9 @@ class Policies(Frozen):
     preprocessing: PreprocessingChoice = Field(
         default=PreprocessingChoice(), description="What is done to the data before a build or a forecast sees them."
     )
+    retrain: Literal["every_version", "never"] = Field(
+        default="every_version", description="Whether each version's forecast learns from what is new first."
+    )
     rebuild: Rebuild = Field(default=Rebuild(), description="When reflection opens the next build by itself.")
 
     @model_validator(mode="after")

@@ -11,6 +11,8 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 TimeArray = npt.NDArray[np.datetime64]
 
+READABLE = 4096
+
 
 def take_positions(values: FloatArray, positions: IntArray) -> FloatArray:
     """Return the values at positions on the grid; NaN where a position lies outside.
@@ -63,8 +65,13 @@ def first_present(values: FloatArray) -> IntArray:
     return np.asarray(positions.min(axis=1, initial=length), dtype=np.int64)
 
 
-def as_floats(values: FloatArray) -> list[object]:
-    """Return nested lists of floats for JSON, None for NaN; bit-exact both ways."""
+def as_floats(values: FloatArray) -> object:
+    """Return nested lists of floats for JSON, None for NaN; bit-exact both ways.
+
+    More than 4,096 numbers, as panels have, are nothing to read: they stay an array, which the store keeps in a `.npz`.
+    """
+    if values.size > READABLE:
+        return values
     cells = values.astype(object)
     cells[np.isnan(values)] = None
     nested: list[object] = cells.tolist()

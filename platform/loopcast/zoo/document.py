@@ -1,6 +1,7 @@
 """The zoo as readable JSON values and back, exact to the last bit. No pickles, no files.
 
-Where documents are kept is the store's business.
+What people rather read in numbers is there, what they do not (state, large panels) are numpy arrays at their places.
+Where documents are kept, and arrays beside them, is the store's business; older formats are in `document_v1`.
 """
 
 from dataclasses import asdict, fields
@@ -11,6 +12,7 @@ import numpy as np
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import as_floats, as_times, from_floats, from_times
 from loopcast.zoo.corrections.registry import correction_from_document, correction_to_document
+from loopcast.zoo.document_v1 import upgrade
 from loopcast.zoo.intervals import Intervals
 from loopcast.zoo.members.base import Offset, situation_from_document
 from loopcast.zoo.members.registry import member_from_document, member_to_document
@@ -65,11 +67,12 @@ def block_to_document(block: Block) -> Json:
 
 
 def zoo_from_document(document: Json) -> Zoo:
-    """Return the zoo that `zoo_to_document` wrote.
+    """Return the zoo that `zoo_to_document` wrote, in this format or an earlier one.
 
     Raises:
-        ModelError: the document is not a zoo of this format.
+        ModelError: the document is not a zoo of a format that is known.
     """
+    document = upgrade(document)
     if document.get("format") != FORMAT:
         raise ModelError(f"found the format {document.get('format')!r}; expected {FORMAT}: build the zoo again")
     return Zoo(

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import shift_time
+from loopcast.dataops.frequency import count_periods, shift_time
 from loopcast.zoo.arrays import first_present, last_present
 from loopcast.zoo.choice import NO_MODEL, choose_blocks
 from loopcast.zoo.panel import Panel
@@ -126,3 +126,16 @@ def crop_to_window(zoo: Zoo, panel: Panel) -> Panel:
     """Return the panel that a forecast works on: the window, and the horizon after it."""
     origins, (reach, _, _) = panel.last, find_panel_reach(zoo, panel)
     return crop_panel(panel, origins, reach, after=int(max(part.last.max() for part in reach)) + 1)[0]
+
+
+def count_new_steps(zoo: Zoo, end: pd.Timestamp) -> int:
+    """Return how many steps before the minimal history a retrain looks back, to what a zoo has not yet learned from.
+
+    Series that came later than the others learn from what is there.
+
+    Args:
+        zoo: models and their state.
+        end: local time of the newest row.
+    """
+    until = max(pd.Timestamp(block.until[~np.isnat(block.until)].max()) for block in zoo.blocks)
+    return max(0, count_periods(until, end, zoo.frequency)) + max(block.situation.steps for block in zoo.blocks)

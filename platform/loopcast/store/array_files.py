@@ -1,6 +1,6 @@
-"""Arrays in documents: they go to one `.npz` beside the JSON, which holds their place, shape and type, and its digest.
+"""Arrays of documents: they go to one `.npz` beside the JSON, which holds their shapes and types, and its digest.
 
-Here belong parting and joining them. Not here: what the arrays mean, and where the files are (`loopcast.store.outputs`).
+Here belong parting and joining them. Not here: what arrays mean, and where the files are (`loopcast.store.outputs`).
 """
 
 import io
@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcast.errors import CallerError, DamageError
-from loopcast.store.records import sha256
+from loopcast.store.records import sha256, to_canonical_json
 
 NPZ = "npz"  # the document's own entry: SHA-256 of the file with its arrays
+OWNER = "npz/owner"  # entry of the file: digest of the JSON beside it, so that no two documents share a file
 ARRAY = "array"
+NUMBERS = "biufcmM"  # kinds of dtype; no text, so that no name of a series stands in an array
 MOST_SHOWN = 4096  # so many numbers of an array's first row stand in the JSON, for people to read
 
 Array = npt.NDArray[Any]
@@ -29,7 +31,7 @@ def part_arrays(document: Mapping[str, Any]) -> tuple[Json, bytes]:
     short row of numbers.
 
     Raises:
-        CallerError: an array holds Python objects, or the document has an entry `npz` of its own.
+        CallerError: an array holds no numbers, or the document has an entry `npz` of its own.
 
     Examples:
         >>> document, content = part_arrays({"net": {"bias": np.zeros(2), "name": "n"}})
@@ -44,7 +46,8 @@ def part_arrays(document: Mapping[str, Any]) -> tuple[Json, bytes]:
         return parted, b""
     if NPZ in document:
         raise CallerError(f"found an entry {NPZ!r} in a document with arrays; expected another name")
-    content = to_npz(arrays)
+    owner = np.frombuffer(bytes.fromhex(sha256(to_canonical_json(parted))), dtype=np.uint8)
+    content = to_npz({**arrays, OWNER: owner})
     return {**parted, NPZ: sha256(content)}, content
 
 
@@ -55,18 +58,19 @@ def join_arrays(document: Mapping[str, Any], content: bytes) -> Json:
     try:
         joined: Json = _join(bare, arrays)
     except KeyError as error:
-        raise DamageError(f"the arrays of a document are damaged: there is no {error}; make the document again") from error
+        raise DamageError(f"arrays of a document are damaged: there is no {error}; make the document again") from error
     return joined
 
 
 def to_npz(arrays: Mapping[str, Array]) -> bytes:
     """Return arrays as the bytes of a `.npz` without pickles; the same arrays always give the same bytes."""
-    wrong = [key for key, array in arrays.items() if array.dtype.hasobject]
+    wrong = [key for key, array in arrays.items() if array.dtype.kind not in NUMBERS]
     if wrong:
-        raise CallerError(f"found Python objects in the array {wrong[0]}; expected numbers, truth values or text")
+        found = f"found {arrays[wrong[0]].dtype} in the array {wrong[0]}"
+        raise CallerError(f"{found}; expected numbers, truth values or times")
     buffer = io.BytesIO()
     # Names of entries must not collide with the parameters of `savez`.
-    np.savez(buffer, allow_pickle=False, **{f"/{key}": arrays[key] for key in sorted(arrays)})  # type: ignore[arg-type]
+    np.savez(buffer, allow_pickle=False, **{f"/{key}": arrays[key] for key in sorted(arrays)})
     return buffer.getvalue()
 
 
@@ -86,10 +90,16 @@ def _part(value: Any, path: str, arrays: dict[str, Array]) -> Any:
         shown = {"first": value[0].tolist()} if _is_readable(value) else {}
         return {ARRAY: path, "shape": list(value.shape), "dtype": str(value.dtype), **shown}
     if isinstance(value, Mapping):
-        return {key: _part(item, f"{path}/{key}" if path else str(key), arrays) for key, item in value.items()}
+        return {key: _part(item, _join_path(path, key), arrays) for key, item in value.items()}
     if isinstance(value, list | tuple) and any(isinstance(item, np.ndarray | Mapping | list | tuple) for item in value):
-        return [_part(item, f"{path}/{at}", arrays) for at, item in enumerate(value)]
+        return [_part(item, _join_path(path, at), arrays) for at, item in enumerate(value)]
     return value
+
+
+def _join_path(path: str, name: object) -> str:
+    """Return the key of what lies in something, as in a JSON pointer (RFC 6901), so that no two are the same."""
+    own = str(name).replace("~", "~0").replace("/", "~1")
+    return f"{path}/{own}" if path else own
 
 
 def _is_readable(array: Array) -> bool:
