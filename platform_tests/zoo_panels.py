@@ -1,12 +1,17 @@
 """Small panels that the tests of zoo, experimentation and reflection share."""
 
+import json
+
 import numpy as np
 import pandas as pd
 
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
+from loopcast.store.array_files import join_arrays, part_arrays
+from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.panel import Panel, panel_from_frame
 from loopcast.zoo.spec import MemberSpec, ZooSpec
+from loopcast.zoo.zoo import Zoo
 
 HOURLY = TableSpec("when", "h", "load", (Variable("load"), Variable("temp"), Variable("wind", known_ahead=True)))
 PANEL = TableSpec("when", "D", "sales", (Variable("sales"),), series_keys=("shop", "item"))
@@ -55,3 +60,11 @@ def shop_frame(*, gaps: bool = False, seed: int = 1) -> pd.DataFrame:
 def shop_panel(*, gaps: bool = False) -> Panel:
     """Return the panel of `shop_frame`."""
     return panel_from_frame(shop_frame(gaps=gaps), PANEL)
+
+
+def store_and_read(zoo: Zoo) -> tuple[str, Zoo]:
+    """Return a zoo's document as it is stored, and the zoo that is read from it."""
+    parted, arrays = part_arrays(zoo_to_document(zoo))
+    text = json.dumps(parted, allow_nan=False)
+    document = json.loads(text)
+    return text, zoo_from_document(join_arrays(document, arrays) if arrays else document)

@@ -10,10 +10,9 @@ from loopcast.experimentation.backtest import backtest
 from loopcast.experimentation.leaderboard import passes_gate, rank_members
 from loopcast.schemas import backtest_schema, leaderboard_schema
 from loopcast.zoo.build import build_zoo
-from loopcast.zoo.document import zoo_to_document
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.spec import MemberSpec
-from zoo_panels import DAY, HOURLY, PANEL, WEEK, hourly_frame, hourly_panel, shop_panel
+from zoo_panels import DAY, HOURLY, PANEL, WEEK, hourly_frame, hourly_panel, shop_panel, store_and_read
 
 
 @pytest.fixture(scope="module")
@@ -101,4 +100,4 @@ def test_a_panel_is_ranked_over_all_series():
 def test_a_zoo_built_from_the_backtest_is_the_zoo_built_from_the_panel(hourly):
     panel = hourly_panel(70)
     again = build_zoo(panel, DAY, rolling=hourly.rolling)
-    assert zoo_to_document(again) == zoo_to_document(build_zoo(panel, DAY))
+    assert store_and_read(again)[0] == store_and_read(build_zoo(panel, DAY))[0]

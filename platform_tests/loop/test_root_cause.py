@@ -26,9 +26,13 @@ AT = pd.Timestamp("2024-02-27 10:00")
 
 @pytest.fixture(scope="module")
 def two_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A use case that forecasts two days ahead, so that each hour is forecast twice: eight weeks, and a zoo."""
+    """A use case that forecasts two days ahead, so that each hour is forecast twice: eight weeks, and a zoo.
+
+    The models stay as they were built: what a retrain changes is another model too.
+    """
     folder = tmp_path_factory.mktemp("two_days")
-    project = make_project(folder, yaml=YAML.format(name="counts").replace("horizon: 1D", "horizon: 2D"))
+    yaml = YAML.format(name="counts").replace("horizon: 1D", "horizon: 2D")
+    project = make_project(folder, yaml=yaml.replace("policies: {", "policies: {retrain: never, "))
     take_turn(project, make_counts("2024-01-01", 56))
     return folder
 

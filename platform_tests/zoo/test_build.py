@@ -1,6 +1,5 @@
 """Build, predict, write down, explain: the zoo as a whole."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,13 +13,12 @@ from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import CallerError, DataError, ModelError
 from loopcast.schemas import contribution_schema, forecast_schema, member_forecast_schema, quantile_schema
 from loopcast.zoo.build import build_zoo
-from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.explain import explain
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import predict
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 from loopcast.zoo.steps import predict_steps
-from zoo_panels import DAY, HOURLY, PANEL, WEEK, hourly_frame, hourly_panel, shop_frame, shop_panel
+from zoo_panels import DAY, HOURLY, PANEL, WEEK, hourly_frame, hourly_panel, shop_frame, shop_panel, store_and_read
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +34,8 @@ def shops():
 
 
 def read_back(zoo):
-    text = json.dumps(zoo_to_document(zoo), allow_nan=False)
-    back = zoo_from_document(json.loads(text))
-    assert json.dumps(zoo_to_document(back)) == text
+    text, back = store_and_read(zoo)
+    assert store_and_read(back)[0] == text
     return back
 
 
@@ -223,7 +220,7 @@ def test_nothing_after_the_origin_changes_a_zoo_or_its_forecasts():
         changed = frame.assign(load=frame["load"].where(~later, np.nan), temp=frame["temp"].where(~later, noise))
         panel = panel_from_frame(changed, HOURLY)
         zoo = build_zoo(panel, DAY)
-        versions.append((predict(zoo, panel).forecasts, zoo_to_document(zoo)))
+        versions.append((predict(zoo, panel).forecasts, store_and_read(zoo)[0]))
     pd.testing.assert_frame_equal(versions[0][0], versions[1][0], check_exact=True)
     assert versions[0][1] == versions[1][1]
 

@@ -12,9 +12,10 @@ import pandas as pd
 
 from loopcast.errors import CallerError, DamageError, DataError, ModelError, NotFoundError
 from loopcast.loop.accuracy import find_production
-from loopcast.loop.forces import FORECASTS, list_zoos, read_zoo
+from loopcast.loop.forces import FORECASTS, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
+from loopcast.loop.states import restore
 from loopcast.reflection.root_cause import (
     CORRECTED_DATA,
     NEW_DATA,
@@ -52,8 +53,8 @@ class Explanation:
 
 
 def read_zoo_of(project: Project, manifest: OutputManifest) -> Zoo:
-    """Return the zoo that a forecast was made with."""
-    return read_zoo(project, str(manifest.pins["zoo_digest"]))
+    """Return the zoo that a forecast was made with, in the state that it had then."""
+    return restore(project, manifest)
 
 
 def read_contributions(
