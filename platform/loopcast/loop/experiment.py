@@ -25,12 +25,14 @@ from loopcast.loop.forces import (
 )
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_build
+from loopcast.loop.states import read_newest
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo, count_history, recommended_periods
 from loopcast.zoo.document import zoo_to_document
 from loopcast.zoo.minimal import required_window
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.rebuild import RebuildPolicy, rebuild
 from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.zoo import Zoo
 
@@ -91,10 +93,11 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     cells = check_table(tested.cells, backtest_schema(store.spec.series_keys))
     leaderboard = check_table(rank_members(tested), leaderboard_schema())
     gate = passes_gate(leaderboard)
-    digest = _write_zoo(project, panel, spec, tested) if gate.passed else None
+    digest = _write_zoo(project, request, panel, tested, spec=spec) if gate.passed else None
     pins = {
         "version": request.version,
         "dataset": store.versions.record(request.version).state_digest,
+        "scope": request.scope,
         "configuration": spec.to_document(),
         "code_version": project.code_version,
         "zoo_digest": digest,
@@ -123,8 +126,13 @@ def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
     return ReleasedZoo(request, in_force, read_zoo(project, digest))
 
 
-def _write_zoo(project: Project, panel: Panel, spec: ZooSpec, tested: Backtest) -> str:
-    zoo = build_zoo(panel, spec, rolling=tested.rolling)
+def _write_zoo(project: Project, request: BuildRequest, panel: Panel, tested: Backtest, *, spec: ZooSpec) -> str:
+    """Write the zoo of a build, merged with the one in force where only some situations are built anew."""
+    known = read_newest(project, request.version)
+    if known is None or (known.target, known.frequency) != (panel.spec.target, panel.spec.frequency):
+        zoo = build_zoo(panel, spec, rolling=tested.rolling)
+    else:
+        zoo = rebuild(known, panel, RebuildPolicy(request.scope), spec=spec, rolling=tested.rolling)
     return project.store.outputs.write_document(ZOO_DOCUMENTS, zoo_to_document(zoo))
 
 

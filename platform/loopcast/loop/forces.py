@@ -6,10 +6,12 @@ Everything here is append-only; building and predicting are in the sibling modul
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
 from loopcast.zoo.document import zoo_from_document
+from loopcast.zoo.rebuild import Scope
 from loopcast.zoo.zoo import Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
@@ -33,12 +35,16 @@ class BuildRequest:
         version: the dataset version it is built on.
         rule: the rule that asked for it.
         reason: why, in words.
+        scope: which situations are built anew, see `loopcast.zoo.rebuild`.
+        imported: the zoo document that came from elsewhere and is to be judged; None: members are fitted.
     """
 
     build: str
     version: str
     rule: str
     reason: str
+    scope: Scope = "all"
+    imported: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,18 @@ def list_builds(project: Project) -> list[BuildRequest]:
     return [BuildRequest(build=f"b{entry.number:04d}", **entry.value) for entry in history]
 
 
-def open_build(project: Project, *, version: str, rule: str, reason: str, now: datetime) -> BuildRequest:
+def open_build(
+    project: Project,
+    *,
+    version: str,
+    rule: str,
+    reason: str,
+    now: datetime,
+    scope: Scope = "all",
+    imported: str | None = None,
+) -> BuildRequest:
     """Ask for a build on a version and return the request with its key."""
-    value = {"version": version, "rule": rule, "reason": reason}
+    value: dict[str, Any] = {"version": version, "rule": rule, "reason": reason, "scope": scope, "imported": imported}
     entry = project.store.references.append(BUILDS, value, now=now)
     return BuildRequest(build=f"b{entry.number:04d}", **value)
 

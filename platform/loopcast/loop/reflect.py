@@ -13,7 +13,14 @@ from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
 from loopcast.loop.forces import FORECASTS, BuildRequest, list_builds, list_in_force, open_build, read_zoo
 from loopcast.loop.project import Project
-from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, compare_with_promise, decide
+from loopcast.reflection.decision import (
+    Decision,
+    Evidence,
+    RebuildPolicy,
+    choose_scope,
+    compare_with_promise,
+    decide,
+)
 from loopcast.store.version_records import VersionRecord
 from loopcast.zoo.zoo import Zoo
 
@@ -94,7 +101,8 @@ def _open(project: Project, version: str, decision: Decision, *, now: datetime) 
     for request in list_builds(project):
         if request.version == version:
             return request
-    return open_build(project, version=version, rule=decision.rule, reason=decision.reason, now=now)
+    scope = choose_scope(decision.rule)
+    return open_build(project, version=version, rule=decision.rule, reason=decision.reason, scope=scope, now=now)
 
 
 def _gather(project: Project, newest: VersionRecord) -> Evidence:

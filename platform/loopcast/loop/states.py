@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from loopcast.loop.forces import FORECASTS, list_in_force, read_zoo
+from loopcast.loop.forces import FORECASTS, choose_zoo, list_in_force, read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import Slice, read_window
 from loopcast.store.erasure import LEARNED_AGAIN
@@ -87,6 +87,16 @@ def restore(project: Project, manifest: OutputManifest) -> Zoo:
     for version in reversed(again):
         models = retrain(models, _read_news(project, project.store.versions.record(version), models).panel)
     return models
+
+
+def read_newest(project: Project, version: str) -> Zoo | None:
+    """Return the zoo in force for a version in the newest state it had by then; None where none is in force."""
+    chosen = choose_zoo(project, version)
+    if chosen is None:
+        return None
+    digest = chosen[1]
+    newest = find_state(project, version, digest=digest) or find_earlier_state(project, version, digest=digest)
+    return read_zoo(project, digest) if newest is None else restore(project, newest)
 
 
 def find_state(project: Project, version: str, *, digest: str) -> OutputManifest | None:

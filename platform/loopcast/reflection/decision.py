@@ -9,6 +9,7 @@ from typing import Literal
 
 import pandas as pd
 
+from loopcast.zoo.rebuild import Scope
 from loopcast.zoo.zoo import BinPromise
 
 Action = Literal["keep", "rebuild", "build_first"]
@@ -112,6 +113,16 @@ def find_rule(evidence: Evidence, policy: RebuildPolicy) -> tuple[Action, str, s
     if policy.max_age_days is not None and evidence.age_days >= policy.max_age_days:
         return "rebuild", "too_old", f"the zoo is {evidence.age_days:.6g} days old, limit {policy.max_age_days:.6g}"
     return "keep", "as_promised", "errors are within the promise and the zoo is young enough"
+
+
+def choose_scope(rule: str) -> Scope:
+    """Return which situations the build that a rule asks for makes anew: those without models, or all.
+
+    Examples:
+        >>> choose_scope("situation_unmet"), choose_scope("too_old")
+        ('new_situations', 'all')
+    """
+    return "new_situations" if rule == "situation_unmet" else "all"
 
 
 def is_worse_than_promised(evidence: Evidence, policy: RebuildPolicy) -> bool:

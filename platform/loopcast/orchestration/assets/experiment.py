@@ -80,6 +80,7 @@ def _describe_experiment(stage: Stage, project: Project, made: Experiment) -> dg
             "champion": str(best["member"]),
             "mae": float(best["mae"]),
             "asked_for_by": f"{made.request.rule}: {made.request.reason}",
+            "scope": made.request.scope.replace("_", " "),
             "history": _describe_history(made),
             "zoo": made.zoo.zoo if made.zoo else "none",
             "digest": made.manifest.digest,
