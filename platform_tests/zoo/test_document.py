@@ -1,6 +1,7 @@
 """Zoo documents: what large panels keep as arrays, and those of the first format."""
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,12 +15,14 @@ from loopcast.zoo.members.linear import SUMS
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.predict import predict
 from loopcast.zoo.retrain import retrain
+from loopcast.zoo.spec import MemberSpec
 from zoo_panels import DAY, HOURLY, hourly_frame, hourly_panel
 
 
 @pytest.fixture(scope="module")
 def zoo():
-    return build_zoo(hourly_panel(60), DAY)
+    members = (MemberSpec("seasonal_naive", {"period": 24}), MemberSpec("linear"))  # those of the first format
+    return build_zoo(hourly_panel(60), replace(DAY, members=members))
 
 
 def first_format(zoo):
