@@ -9,6 +9,7 @@ from loopcast.errors import ModelError
 from loopcast.zoo.corrections.base import Correction, FittedCorrection, Json
 
 KINDS = {
+    "boosted": ("loopcast.zoo.corrections.boosted", "Boosted", "FittedBoosted"),
     "bias": ("loopcast.zoo.corrections.bias", "Bias", "FittedBias"),
 }
 
