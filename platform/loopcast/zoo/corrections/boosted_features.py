@@ -55,13 +55,13 @@ class Table:
 
     Args:
         names: of the K columns.
-        values: shape (S, W, H, K), NaN = unknown.
+        cells: shape (S, W, H, K), NaN = unknown.
         base: the combination on the scale, shape (S, W, H).
         scale: usual change over a short cycle, shape (S, W).
     """
 
     names: tuple[str, ...]
-    values: FloatArray
+    cells: FloatArray
     base: FloatArray
     scale: FloatArray
 
