@@ -87,6 +87,13 @@ def test_integer_time_counts_in_its_own_steps(step):
     np.testing.assert_allclose(made, [1.0, 5.0, 2.0], atol=0.2)
 
 
+def test_periods_of_integer_time_are_found_and_it_has_no_calendar():
+    y = pd.Series(np.tile([1.0, 5.0, 2.0, 8.0, 2.0], 20), name="count")
+    forecaster = ModelZoo().fit(y, fh=[1, 2, 3, 4, 5])
+    assert (forecaster.zoo_.seasonal_periods, forecaster.zoo_.spec.calendar) == ((5,), False)
+    np.testing.assert_allclose(forecaster.predict(), [1.0, 5.0, 2.0, 8.0, 2.0], atol=0.2)
+
+
 @pytest.mark.parametrize("freq", ["h", "D", "W", "M", "Q", "Y"])
 def test_periods_are_forecast_for_the_periods_that_follow(freq):
     y = pd.Series(np.arange(60.0), index=pd.period_range("1990-01", periods=60, freq=freq))

@@ -21,6 +21,7 @@ from loopcast.zoo.document import zoo_from_document, zoo_to_document
 from loopcast.zoo.explain import explain
 from loopcast.zoo.history_document import crop_history, history_from_document, history_to_document
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.periods import find_periods
 from loopcast.zoo.retrain import retrain
 from loopcast.zoo.sktime_panel import History, start_history
 from loopcast.zoo.spec import MemberSpec, ZooSpec
@@ -108,8 +109,8 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
     def _fit(self, y: pd.DataFrame, X: pd.DataFrame | None, fh: ForecastingHorizon | None) -> "ModelZoo":
         self._history = start_history(y, X)
         self._longer: Zoo | None = None
-        panel = self._panel()
-        self.zoo_ = build_zoo(panel, self._spec(self._find_horizon(panel, fh)))
+        panel, periods = self._panel(), self._periods()
+        self.zoo_ = build_zoo(panel, self._spec(self._find_horizon(panel, fh, periods), periods))
         return self
 
     def _update(self, y: pd.DataFrame, X: pd.DataFrame | None = None, *, update_params: bool = True) -> "ModelZoo":
@@ -203,30 +204,30 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         history = self._history if x is None else self._history.add(None, x)
         return history.panel(self.measured or ())
 
-    def _spec(self, horizon: Horizon) -> ZooSpec:
+    def _spec(self, horizon: Horizon, periods: tuple[int, ...] | None) -> ZooSpec:
         spec = ZooSpec(
             horizon=horizon,
             members=tuple(member_spec(member) for member in self.members or ()),
             level=self.level,
             holidays=self.holidays,
-            periods=self._periods(),
+            periods=periods,
             calendar=not self._history.axis.is_integer,
             seed=self.random_state,
         )
         return spec if self.n_windows is None else replace(spec, n_windows=self.n_windows)
 
     def _periods(self) -> tuple[int, ...] | None:
-        """Return the seasonal periods that are asked for; None: those of the frequency."""
+        """Return the seasonal periods that are asked for, and of integer time those found; None: the frequency's."""
         if self.sp is not None:
             given = [self.sp] if isinstance(self.sp, int) else self.sp
             return tuple(sorted({int(period) for period in given}))
-        return (1,) if self._history.axis.is_integer else None
+        return find_periods(self._history.y) if self._history.axis.is_integer else None
 
-    def _find_horizon(self, panel: Panel, fh: ForecastingHorizon | None) -> Horizon:
+    def _find_horizon(self, panel: Panel, fh: ForecastingHorizon | None, periods: tuple[int, ...] | None) -> Horizon:
         if self.horizon is not None:
             return Horizon.parse(self.horizon)
         if fh is None:
-            period = (self._periods() or seasonal_periods(panel.spec.frequency))[0]
+            period = (periods or seasonal_periods(panel.spec.frequency))[0]
             return Horizon(steps=min(max(period, SHORTEST_HORIZON), LONGEST_HORIZON))
         _, positions = locate(self._history, fh)
         return Horizon(steps=max(1, int((positions - panel.last[:, None])[panel.last >= 0].max(initial=1))))
@@ -266,7 +267,7 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
     def get_test_params(cls, parameter_set: str = "default") -> list[dict[str, Any]]:  # noqa: ARG003
         """Return parameters for sktime's test suite, small and fast."""
         naive = {"name": "seasonal_naive", "parameters": {"period": 7}}
-        return [{"n_windows": 3}, {"horizon": 3, "members": [naive], "level": 80.0, "n_windows": 2}]
+        return [{"n_windows": 1}, {"horizon": 3, "members": [naive], "level": 80.0, "n_windows": 2}]
 
 
 def reach(zoo: Zoo) -> int:
