@@ -23,6 +23,7 @@ NAMES = (
     "check_estimator",
     "epf",
     "m4",
+    "leakage",
     "scale",
     "root_cause",
 )
