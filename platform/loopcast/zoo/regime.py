@@ -128,7 +128,7 @@ def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     predictors = regime.n_ahead + regime.n_measured
     taken = predictors > 0 and rows >= BOOSTED_ROWS
     reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"
-    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason)
+    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason, prior=3.0)
 
 
 def _lear(regime: Regime) -> Iterator[MemberChoice]:
@@ -138,7 +138,7 @@ def _lear(regime: Regime) -> Iterator[MemberChoice]:
     for level, spread, factor in LEAR_SCALES:
         memory = {"half_lives": [250, 2000], "level": level, "spread": spread, "factor": factor}
         member = MemberSpec("lear", MappingProxyType(memory), label=f"lear_{level}_{spread}")
-        yield MemberChoice(member, taken=taken, reason=reason, prior=2.0 / len(LEAR_SCALES))
+        yield MemberChoice(member, taken=taken, reason=reason, prior=3.0 / len(LEAR_SCALES))
 
 
 def _net(regime: Regime) -> Iterator[MemberChoice]:
@@ -146,7 +146,7 @@ def _net(regime: Regime) -> Iterator[MemberChoice]:
     taken = predictors > 0 and regime.n_series <= NET_SERIES and regime.n_origins >= NET_ORIGINS
     found = f"{predictors} predictors, {regime.n_series} series and {regime.n_origins} origins"
     reason = f"{found}; it needs one, at most {NET_SERIES} and at least {NET_ORIGINS}"
-    yield MemberChoice(MemberSpec("net"), taken=taken, reason=reason, prior=2.0)
+    yield MemberChoice(MemberSpec("net"), taken=taken, reason=reason, prior=4.0)
 
 
 def _calendar(regime: Regime) -> Iterator[MemberChoice]:

@@ -11,9 +11,9 @@ from loopcast.zoo.arrays import FloatArray
 
 POWER = 4.0  # of the relative error
 OWN = 0.8  # share of a series' own errors in it; the rest is the median of all series
-RATE = 0.6
+RATE = 1.0
 RAMP_WINDOWS = 14.0  # windows after which regrets count half
-KEPT = 0.998  # of older windows, at each new one
+KEPT = 0.995  # of older windows, at each new one
 STEP_SHARE = 0.5  # of a step's own loss; the rest is the mean of all steps
 STEP_CELLS = 50_000  # series x steps x members up to which steps have weights of their own
 
