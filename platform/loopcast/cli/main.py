@@ -19,6 +19,7 @@ from loopcast.cli.read import accuracy, forecast, show, verify, versions
 from loopcast.cli.slice import slice_version
 from loopcast.cli.warehouse import warehouse
 from loopcast.cli.write import update
+from loopcast.cli.zoo import zoo
 from loopcast.errors import LoopcastError
 
 
@@ -53,6 +54,7 @@ for command in (
     quarantine,
     warehouse,
     contract,
+    zoo,
     serve,
 ):
     cli.add_command(command)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
+from loopcast.experimentation.trial import try_zoo
 from loopcast.loop.forces import (
     FORECASTS,
     ZOO_DOCUMENTS,
@@ -34,6 +35,7 @@ from loopcast.zoo.minimal import required_window
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.rebuild import RebuildPolicy, rebuild
 from loopcast.zoo.spec import ZooSpec
+from loopcast.zoo.summary import summarize
 from loopcast.zoo.zoo import Zoo
 
 LEADERBOARDS, BACKTESTS = "leaderboards", "backtests"
@@ -89,7 +91,8 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     request = find_build(project, build)
     store, seen = project.store, read_build(project, request.version)
     panel, spec = seen.panel, replace(project.use_case.zoo, preprocessing=seen.preprocessing)
-    tested = backtest(panel, spec)
+    zoo_from_elsewhere = None if request.imported is None else read_zoo(project, request.imported)
+    tested = backtest(panel, spec) if zoo_from_elsewhere is None else try_zoo(zoo_from_elsewhere, panel, spec)
     cells = check_table(tested.cells, backtest_schema(store.spec.series_keys))
     leaderboard = check_table(rank_members(tested), leaderboard_schema())
     gate = passes_gate(leaderboard)
@@ -128,12 +131,14 @@ def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
 
 def _write_zoo(project: Project, request: BuildRequest, panel: Panel, tested: Backtest, *, spec: ZooSpec) -> str:
     """Write the zoo of a build, merged with the one in force where only some situations are built anew."""
+    if request.imported is not None:
+        return request.imported
     known = read_newest(project, request.version)
     if known is None or (known.target, known.frequency) != (panel.spec.target, panel.spec.frequency):
         zoo = build_zoo(panel, spec, rolling=tested.rolling)
     else:
         zoo = rebuild(known, panel, RebuildPolicy(request.scope), spec=spec, rolling=tested.rolling)
-    return project.store.outputs.write_document(ZOO_DOCUMENTS, zoo_to_document(zoo))
+    return project.store.outputs.write_document(ZOO_DOCUMENTS, {**zoo_to_document(zoo), "readable": summarize(zoo)})
 
 
 def _first_version(project: Project, request: ZooRequest) -> str:

@@ -99,7 +99,7 @@ def make_policy(project: Project) -> RebuildPolicy:
 def _open(project: Project, version: str, decision: Decision, *, now: datetime) -> BuildRequest:
     """Return the build that a decision asks for; one opened before a crash, for the same version, is taken up."""
     for request in list_builds(project):
-        if request.version == version:
+        if request.version == version and request.imported is None:
             return request
     scope = choose_scope(decision.rule)
     return open_build(project, version=version, rule=decision.rule, reason=decision.reason, scope=scope, now=now)

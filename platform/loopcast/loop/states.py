@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from loopcast.loop.forces import FORECASTS, choose_zoo, list_in_force, read_zoo
+from loopcast.errors import NotFoundError
+from loopcast.loop.forces import FORECASTS, ZooInForce, choose_zoo, list_in_force, read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import Slice, read_window
 from loopcast.store.erasure import LEARNED_AGAIN
@@ -97,6 +98,20 @@ def read_newest(project: Project, version: str) -> Zoo | None:
     digest = chosen[1]
     newest = find_state(project, version, digest=digest) or find_earlier_state(project, version, digest=digest)
     return read_zoo(project, digest) if newest is None else restore(project, newest)
+
+
+def read_newest_of(project: Project, zoo: str | None) -> tuple[ZooInForce, Zoo]:
+    """Return a zoo that was in force, by default the newest, with all that it has learned until now.
+
+    Raises:
+        NotFoundError: no such zoo was in force.
+    """
+    entries = [entry for entry in list_in_force(project) if zoo in (None, entry.zoo)]
+    if not entries:
+        raise NotFoundError(f"found no zoo {zoo or ''} in force for {project.name}; `loopcast versions` lists them")
+    entry, end = entries[-1], project.store.versions.next_key()
+    newest = find_earlier_state(project, end, digest=entry.digest)
+    return entry, read_zoo(project, entry.digest) if newest is None else restore(project, newest)
 
 
 def find_state(project: Project, version: str, *, digest: str) -> OutputManifest | None:

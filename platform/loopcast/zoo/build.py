@@ -10,6 +10,7 @@ import numpy as np
 from loopcast.dataops.frequency import seasonal_periods, steps_per_day
 from loopcast.zoo.arrays import FloatArray, first_present, last_present
 from loopcast.zoo.ask import ask
+from loopcast.zoo.difficulty import find_difficulty
 from loopcast.zoo.features import look_back
 from loopcast.zoo.intervals import learn_intervals, replay_ends
 from loopcast.zoo.members.base import Offset
@@ -59,6 +60,7 @@ def build_zoo(
         minimal_history=depths,
         availability=tuple(find_availability(learned, depth, blocks) for depth in depths),
         failures=tuple(dict.fromkeys(failure for part in rolling for failure in part.failures)),
+        difficulty=find_difficulty(rolling),
     )
 
 

@@ -39,6 +39,7 @@ def zoo_to_document(zoo: Zoo) -> Json:
         "training_start": zoo.training_start,
         "training_end": zoo.training_end,
         "training_length": zoo.training_length,
+        "difficulty": zoo.difficulty,
         "promise": [asdict(row) for row in zoo.promise],
         "importances": dict(zoo.importances),
         "minimal_history": [asdict(offset) for offset in zoo.minimal_history],
@@ -91,6 +92,7 @@ def zoo_from_document(document: Json) -> Zoo:
         # Zoos built before availability was written down demand nothing: they stay usable until the next build.
         availability=tuple(_to_availability(item) for item in document.get("availability", ())),
         failures=tuple(Failure(**failure) for failure in document["failures"]),
+        difficulty=document.get("difficulty"),
     )
 
 

@@ -122,6 +122,7 @@ class Zoo:
         minimal_history: deepest and newest step each variable is needed at, relative to the origin.
         availability: what there was of these variables at the build.
         failures: members that were left out.
+        difficulty: 0 to 100, see `loopcast.zoo.difficulty`; None where nothing could be compared.
     """
 
     spec: ZooSpec
@@ -138,6 +139,7 @@ class Zoo:
     minimal_history: tuple[Offset, ...]
     availability: tuple[Availability, ...]
     failures: tuple[Failure, ...]
+    difficulty: float | None = None
 
     @property
     def member_names(self) -> tuple[str, ...]:

@@ -153,6 +153,14 @@ class FittedMember(ABC):
         shares = self.importances()
         return tuple(Term(name or "calendar", name) for name in shares), np.array([list(shares.values())])
 
+    def term_coefficients(self, series: int) -> FloatArray | None:
+        """Return the coefficients of the terms of `term_importances` for one series, shape (steps, K).
+
+        None where terms have none, as those of trees.
+        """
+        del series
+        return None
+
     @abstractmethod
     def to_document(self) -> Json:
         """Return everything needed to predict, as JSON values; floats are kept bit for bit."""

@@ -201,6 +201,10 @@ class FittedLinear(FittedMember):
         weight = self.weight.mean(axis=0) + 1e-12
         return self.terms, 100.0 * weight / weight.sum(axis=1, keepdims=True)
 
+    def term_coefficients(self, series: int) -> FloatArray:
+        """Return the learned part of each feature's coefficient."""
+        return np.asarray(self.coefficients[series])
+
     def to_document(self) -> Json:
         """Return recipe and arrays."""
         arrays: dict[str, Any] = {name: as_floats(getattr(self, name)) for name in (*LEARNED, *SUMS)}
