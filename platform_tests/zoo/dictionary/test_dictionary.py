@@ -1,6 +1,7 @@
 """Features against naive ones, and the promise that none sees outside of its offsets, for every kind of time."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from loopcast.dataops.frequency import seasonal_periods
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.zoo.dictionary.blocks import Average, Change, Extremes, PeriodMeans, Profile, Values
 from loopcast.zoo.dictionary.calendar import Weekend, Year
-from loopcast.zoo.dictionary.choice import Memory, choose_dictionary, choose_periods, predictor_blocks
+from loopcast.zoo.dictionary.choice import Memory, choose_dictionary, predictor_blocks
 from loopcast.zoo.dictionary.dictionary import KINDS, Dictionary, Scale
 from loopcast.zoo.dictionary.products import Product
 from loopcast.zoo.dictionary.rows import new_rows, past_rows
@@ -125,8 +126,8 @@ def plain(variable_values, block):
             case Extremes(_, period):
                 last = at(1 - period, 0)
                 rows.append([last.max(), last.min(), last.std()])
-            case Change(_, first, last, period, depth):
-                rows.append([at(first, last).mean() - at(1 - period * depth, 0).mean()])
+            case Change(_, first, last, period, depth, until):
+                rows.append([at(first, last).mean() - at(until + 1 - period * depth, until).mean()])
     return np.array(rows)
 
 
@@ -143,6 +144,7 @@ def plain(variable_values, block):
         Profile("v", -7, -4, 8, 3, 0.3, 2),
         Extremes("v", 4),
         Change("v", 1, 4, 4, 5),
+        Change("v", -5, -2, 4, 5, -2),
     ],
     ids=lambda block: block.kind,
 )
@@ -250,15 +252,18 @@ def test_a_gap_takes_the_season_before_but_not_from_further_than_said():
 
 
 def test_many_predictors_are_averaged_so_that_the_dictionary_stays_small():
-    n = 24 * 30
     names = [f"p{k}" for k in range(40)]
-    variables = (Variable("y"), *(Variable(name, known_ahead=True) for name in names))
-    spec = TableSpec("when", "h", "y", variables)
-    local = pd.date_range("2026-01-01", periods=n, freq="h", unit="us")
-    panel = Panel(spec, pd.DataFrame(index=range(1)), local, np.ones((1, n)), {k: np.ones((1, n)) for k in names}, {})
-    blocks = list(predictor_blocks(panel, panel.last, 24, 24, 168))
+    blocks = list(predictor_blocks(dict.fromkeys(names, 24), dict.fromkeys(["m", "n"], -1), 24, 168))
     assert sum(len(block.features()) for block in blocks) < 900
-    assert choose_periods((24, 168), n) == (24, 168)
+
+
+def test_predictors_are_looked_at_as_far_as_they_are_known_and_no_further():
+    panel = make_panel("h")
+    situation = replace(SITUATIONS["h"], predictor_ends=(("known", 5), ("seen", -3)))
+    dictionary = choose_dictionary(panel, situation, panel.last, SHORT)
+    reach = {offset.variable: offset.last for offset in dictionary.offsets()}
+    assert reach == {"y": 0, "known": 5, "seen": -3}
+    assert dictionary.leads == (("seen", -3),)
 
 
 def test_rows_are_learned_once_when_all_their_targets_are_due():

@@ -217,7 +217,7 @@ class Extremes(Block):
 
 @dataclass(frozen=True)
 class Change(Block):
-    """The mean over some offsets, usually ahead, minus the moving average up to the origin.
+    """The mean over some offsets, usually ahead, minus the moving average before.
 
     Args:
         variable: column.
@@ -225,6 +225,7 @@ class Change(Block):
         last: newest offset of the mean.
         period: steps.
         depth: number of periods in the moving average.
+        until: offset that the moving average ends at.
     """
 
     kind: ClassVar[str] = "change"
@@ -233,17 +234,18 @@ class Change(Block):
     last: int
     period: int
     depth: int
+    until: int = 0
 
     def features(self) -> tuple[Feature, ...]:
         """Return the one feature."""
-        oldest = min(self.first, 1 - self.depth * self.period)
+        oldest = min(self.first, self.until + 1 - self.depth * self.period)
         name = f"{_name(self.variable, self.first, self.last)}:change_{self.depth * self.period}"
-        return (Feature(name, self.variable, oldest, max(self.last, 0)),)
+        return (Feature(name, self.variable, oldest, max(self.last, self.until)),)
 
     def values(self, view: View) -> FloatArray:
         """Return the difference."""
         now = mean_present(view.window(self.variable, self.first, self.last))
-        before = mean_present(view.period_means(self.variable, self.period, self.depth))
+        before = mean_present(view.period_means(self.variable, self.period, self.depth, until=self.until))
         return np.asarray(now - before)[..., None]
 
 

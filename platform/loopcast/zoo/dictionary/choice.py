@@ -3,8 +3,9 @@
 What the blocks compute is in `loopcast.zoo.dictionary.blocks` and `loopcast.zoo.dictionary.calendar`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import combinations, combinations_with_replacement
 from math import gcd
 
 import numpy as np
@@ -25,7 +26,7 @@ from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays
 from loopcast.zoo.dictionary.dictionary import Dictionary, Scale
 from loopcast.zoo.dictionary.products import Product
 from loopcast.zoo.members.base import Situation
-from loopcast.zoo.panel import Panel
+from loopcast.zoo.panel import Panel, find_predictor_ends
 
 WITHOUT_SEASON = 12  # values looked at where no season is known
 NEWEST_PERIODS = 3
@@ -68,14 +69,15 @@ def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray, memory
     """
     name, length = panel.spec.target, int(np.max(ends, initial=0)) + 1
     short, long = choose_periods(situation.periods, length)
+    known, measured = predictor_ends(panel, situation)
     unit = max(situation.stride, -(-FEWEST_PERIODS * short // memory.level))
     scale = Scale(memory.level * unit, memory.spread * unit, memory.factor, every=max(1, short // FINEST_SCALE))
     blocks = (
         *target_blocks(name, situation.steps, short, long),
         Volatility(name, 1 - scale.spread, 0),
-        *predictor_blocks(panel, ends, situation.steps, short, long),
+        *predictor_blocks(known, measured, short, long),
         *calendar_blocks(panel, situation, length),
-        *product_blocks(panel, situation, short),
+        *product_blocks(panel, situation, known, short),
     )
     return Dictionary(
         target=name,
@@ -83,7 +85,7 @@ def choose_dictionary(panel: Panel, situation: Situation, ends: IntArray, memory
         period=short,
         reach=long if long > short else 2 * short,
         scale=scale,
-        leads=tuple(measured_leads(panel, ends).items()),
+        leads=tuple(measured.items()),
         blocks=blocks,
     )
 
@@ -119,38 +121,36 @@ def target_blocks(name: str, steps: int, short: int, long: int) -> Iterator[Bloc
     yield Extremes(name, short)
 
 
-def predictor_blocks(panel: Panel, ends: IntArray, steps: int, short: int, long: int) -> Iterator[Block]:
-    """Yield each predictor over the steps ahead and the same steps earlier, or up to where it was measured."""
-    known = known_predictors(panel)
-    leads = measured_leads(panel, ends)
-    count = len(known) * (steps + short + min(steps, long)) + len(leads) * short
+def predictor_ends(panel: Panel, situation: Situation) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the last known step of each predictor known ahead, 1 .. steps, and of each other one, at most 0."""
+    ends = situation.predictor_ends or find_predictor_ends(panel, situation.steps)
+    return {name: end for name, end in ends if end > 0}, {name: end for name, end in ends if end <= 0}
+
+
+def predictor_blocks(known: Mapping[str, int], measured: Mapping[str, int], short: int, long: int) -> Iterator[Block]:
+    """Yield each predictor over the steps ahead and the same steps earlier, or up to where it was measured.
+
+    Args:
+        known: last step of predictors known ahead, by name.
+        measured: last step of the others, at most 0.
+        short: shortest period in steps.
+        long: longest period in steps.
+    """
+    count = sum(2 * ahead + short for ahead in known.values()) + len(measured) * short
     share = max(1, -(-count // MOST_PREDICTOR_VALUES))
     week = long // short if long > short else WEEK
-    for name in known:
-        width = divide(steps, -(-steps // share))
-        yield Values(name, 1, steps, width)
-        yield Values(name, 1 - short, 0, divide(short, -(-short // share)))
+    last_period = divide(short, -(-short // share))
+    for name, ahead in known.items():
+        yield Values(name, 1, ahead, divide(ahead, -(-ahead // share)))
+        yield Values(name, 1 - short, 0, last_period)
         if long > short:
-            yield Values(name, 1 - long, min(steps, long) - long, divide(min(steps, long), -(-steps // share)))
-        yield Change(name, 1, steps, short, week)
-        yield Change(name, 1, steps, short, MONTH)
-    for name, lead in leads.items():
-        yield Values(name, lead + 1 - short, lead, divide(short, -(-short // share)))
-        yield Change(name, lead + 1 - short, lead, short, MONTH)
-
-
-def measured_leads(panel: Panel, ends: IntArray) -> dict[str, int]:
-    """Return the steps by which each predictor that is only measured ends before the origins, at most 0."""
-    time = np.arange(len(panel.local))
-    leads = {}
-    for variable in panel.spec.predictors:
-        if variable.known_ahead or variable.name not in panel.x:
-            continue
-        present = np.isfinite(panel.x[variable.name])
-        if present.any():
-            newest = np.where(present, time, -1).max(axis=1)
-            leads[variable.name] = int(np.min((newest - ends)[present.any(axis=1)], initial=0))
-    return leads
+            before = min(ahead, long)
+            yield Values(name, 1 - long, before - long, divide(before, -(-before // share)))
+        yield Change(name, 1, ahead, short, week)
+        yield Change(name, 1, ahead, short, MONTH)
+    for name, lead in measured.items():
+        yield Values(name, lead + 1 - short, lead, last_period)
+        yield Change(name, lead + 1 - short, lead, short, MONTH, until=lead)
 
 
 def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator[Block]:
@@ -171,33 +171,28 @@ def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator
         yield Holidays(situation.holidays, holiday_days(situation, steps_per_day(frequency)))
 
 
-def product_blocks(panel: Panel, situation: Situation, short: int) -> Iterator[Block]:
+def product_blocks(panel: Panel, situation: Situation, known: Mapping[str, int], short: int) -> Iterator[Block]:
     """Yield products of predictors known ahead with each other, with weekends and with the season of the year.
 
     Weekends change what the first predictor, and the last period of the target, say of every single step; everything
     else changes it in proportion to the whole horizon.
     """
-    known, steps = known_predictors(panel), situation.steps
-    if len(known) > MOST_IN_PRODUCTS or steps > MOST_VALUES:
+    if len(known) > MOST_IN_PRODUCTS or situation.steps > MOST_VALUES:
         return
     week = has_weeks(panel, situation)
-    means = [Values(name, 1, steps, steps) for name in known]
-    for number, name in enumerate(known):
-        for other in known[:number]:
-            yield Product(Values(other, 1, steps), Values(name, 1, steps))
-        for mean in means[: number + 1]:
-            yield Product(mean, means[number])
-        if situation.calendar:
-            yield Product(means[number], Year(1))
-    if known and week:
-        yield Product(Values(known[0], 1, steps), Weekend(apart=True))
+    means = {name: Values(name, 1, ahead, ahead) for name, ahead in known.items()}
+    for (left, first), (right, second) in combinations(known.items(), 2):
+        both = min(first, second)
+        yield Product(Values(left, 1, both), Values(right, 1, both))
+    for mean, other in combinations_with_replacement(means.values(), 2):
+        yield Product(mean, other)
+    if situation.calendar:
+        yield from (Product(mean, Year(1)) for mean in means.values())
+    if week and known:
+        name = next(iter(known))
+        yield Product(Values(name, 1, known[name]), Weekend(apart=True))
     if week and is_sub_daily(panel.spec.frequency):
         yield Product(Values(panel.spec.target, 1 - short, 0, divide(short, MOST_VALUES)), Weekend())
-
-
-def known_predictors(panel: Panel) -> list[str]:
-    """Return the names of the predictors known ahead that have any value."""
-    return [name for name in panel.known_ahead if np.isfinite(panel.x[name]).any()]
 
 
 def has_weeks(panel: Panel, situation: Situation) -> bool:

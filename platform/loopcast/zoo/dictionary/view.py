@@ -35,9 +35,9 @@ class View:
         """Return the scaled values at the offsets first .. last from each origin, shape (S, O, last - first + 1)."""
         return self.scalings[variable].forward(take_window(self.values[variable], self.origins, first, last))
 
-    def period_means(self, variable: str, period: int, depth: int) -> FloatArray:
-        """Return the means of the last periods up to the origin, newest first, shape (S, O, depth)."""
-        window = self.window(variable, 1 - depth * period, 0)
+    def period_means(self, variable: str, period: int, depth: int, *, until: int = 0) -> FloatArray:
+        """Return the means of the last periods up to an offset, newest first, shape (S, O, depth)."""
+        window = self.window(variable, until + 1 - depth * period, until)
         return mean_present(window.reshape(*window.shape[:2], depth, period))[..., ::-1]
 
     def times(self, offset: int) -> pd.DatetimeIndex:
