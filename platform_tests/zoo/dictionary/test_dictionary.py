@@ -13,7 +13,7 @@ from loopcast.zoo.dictionary.blocks import Average, Change, Extremes, PeriodMean
 from loopcast.zoo.dictionary.calendar import Weekend, Year
 from loopcast.zoo.dictionary.choice import Memory, choose_dictionary, predictor_blocks
 from loopcast.zoo.dictionary.dictionary import KINDS, Dictionary, Scale
-from loopcast.zoo.dictionary.products import Product
+from loopcast.zoo.dictionary.products import Contrast, Product
 from loopcast.zoo.dictionary.rows import new_rows, past_rows
 from loopcast.zoo.dictionary.view import View, close_gaps
 from loopcast.zoo.members.base import Situation
@@ -175,6 +175,17 @@ def test_products_are_of_neighbours_or_of_each_with_each_and_count_for_both_vari
     assert len(crossed.features()) == crossed.values(view).shape[2] == 8
 
 
+def test_a_contrast_is_what_two_shapes_differ_by():
+    rng = np.random.default_rng(3)
+    view = see({"a": rng.normal(size=(2, 60)), "b": rng.normal(size=(2, 60))}, scale=1.0)
+    a, b = Values("a", 1, 4), Values("b", 1, 4)
+    left, right = a.values(view)[1, 0], b.values(view)[1, 0]
+    contrast = Contrast(a, b)
+    assert contrast.values(view)[1, 0] == pytest.approx((left - left.mean()) - (right - right.mean()))
+    assert contrast.values(view).sum(axis=2) == pytest.approx(0.0)
+    assert {(f.first, f.last, f.variables) for f in contrast.features()} == {(1, 4, ("a", "b"))}
+
+
 def test_a_product_counts_for_its_factors_in_equal_parts():
     blocks = (Values("y", 0, 0), Product(Values("a", 1, 1), Values("b", 1, 1)))
     made = Dictionary("y", 1, 1, 1, Scale(1, 1), (), blocks).share_importance(np.array([1.0, 1.0]))
@@ -205,7 +216,7 @@ def test_every_kind_of_time_has_the_calendar_that_suits_it():
     assert "weekdays" not in kinds["MS"]
     assert not {"weekdays", "year", "holidays"} & set(kinds["s"])
     assert "fourier" in kinds["s"]
-    assert {kind for found in kinds.values() for kind in found} | {"weekend"} == set(KINDS)
+    assert {kind for found in kinds.values() for kind in found} | {"weekend", "contrast"} == set(KINDS)
 
 
 def test_a_weekday_is_that_of_the_first_step_ahead_and_a_phase_does_not_depend_on_the_start():

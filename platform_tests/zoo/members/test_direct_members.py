@@ -79,7 +79,9 @@ def test_a_lear_update_equals_a_fit_on_all_rows(panel):
     later = update(update(first, panel, 113, 110), panel, 117, 113)
     whole = fit(LEAR, panel, 117)
     for name in ("weight", "known", "x", "y", "xx", "xy", "yy"):
-        assert getattr(later.state.moments[0][0], name) == pytest.approx(getattr(whole.state.moments[0][0], name))
+        assert getattr(later.state.moments[0][0], name) == pytest.approx(
+            getattr(whole.state.moments[0][0], name), rel=1e-4, abs=1e-3
+        )
     assert later.state.learned == 7  # that many rows choose the penalties anew, as a fit does
     known, ends = view(panel, 117)
     apart = later.predict(known, ends[:, None]) - whole.predict(known, ends[:, None])

@@ -115,3 +115,18 @@ def test_one_step_is_adam_with_decay_and_soft_threshold():
         if number in (0, 6):
             wanted = np.sign(wanted) * np.maximum(np.abs(wanted) - 0.01 * 0.02, 0.0)
         assert SHAPE.views(made.weights)[number] == pytest.approx(wanted, abs=1e-5)
+
+
+def test_the_optimiser_goes_on_where_it_stood_but_for_rounding():
+    batches, learning = lesson(), Learning(dropout=0.0)
+    start = Optimiser.start(SHAPE, (1, 1), np.random.default_rng(7))
+    made = train(SHAPE, learning, start, batches, np.random.default_rng(8))
+    gradient = made.rms[made.rms > 0]
+    assert made.rms.dtype == np.float16
+    assert np.isfinite(made.rms).all()
+    assert 1.0 < np.median(gradient) < 1000.0  # far from what half precision cannot hold
+    later = train(SHAPE, learning, made, batches, np.random.default_rng(9))
+    out, _, _ = forward(SHAPE.views(later.weights), batches.x[:, None])
+    before, _, _ = forward(SHAPE.views(made.weights), batches.x[:, None])
+    target = batches.targets[:, None]
+    assert np.abs(out - target).mean() < 1.2 * np.abs(before - target).mean()

@@ -24,7 +24,7 @@ from loopcast.zoo.dictionary.blocks import (
 )
 from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Weekend, Year
 from loopcast.zoo.dictionary.dictionary import Dictionary, Scale
-from loopcast.zoo.dictionary.products import Product
+from loopcast.zoo.dictionary.products import Contrast, Product
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel, find_predictor_ends
 
@@ -172,7 +172,7 @@ def calendar_blocks(panel: Panel, situation: Situation, length: int) -> Iterator
 
 
 def product_blocks(panel: Panel, situation: Situation, known: Mapping[str, int], short: int) -> Iterator[Block]:
-    """Yield products of predictors known ahead with each other, with weekends and with the season of the year.
+    """Yield what two factors say together: predictors known ahead, the last period, weekends, the season of the year.
 
     Weekends change what the first predictor, and the last period of the target, say of every single step; everything
     else changes it in proportion to the whole horizon.
@@ -184,6 +184,7 @@ def product_blocks(panel: Panel, situation: Situation, known: Mapping[str, int],
     for (left, first), (right, second) in combinations(known.items(), 2):
         both = min(first, second)
         yield Product(Values(left, 1, both), Values(right, 1, both))
+        yield Contrast(Values(left, 1, both), Values(right, 1, both))
     for mean, other in combinations_with_replacement(means.values(), 2):
         yield Product(mean, other)
     if situation.calendar:
@@ -193,6 +194,8 @@ def product_blocks(panel: Panel, situation: Situation, known: Mapping[str, int],
         yield Product(Values(name, 1, known[name]), Weekend(apart=True))
     if week and is_sub_daily(panel.spec.frequency):
         yield Product(Values(panel.spec.target, 1 - short, 0, divide(short, MOST_VALUES)), Weekend())
+        yield Product(Year(1), Weekend())
+        yield Product(Year(1), PeriodMeans(panel.spec.target, short, 1))
 
 
 def has_weeks(panel: Panel, situation: Situation) -> bool:

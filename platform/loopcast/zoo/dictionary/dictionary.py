@@ -27,7 +27,7 @@ from loopcast.zoo.dictionary.blocks import (
     Volatility,
 )
 from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Weekend, Year
-from loopcast.zoo.dictionary.products import Product
+from loopcast.zoo.dictionary.products import Contrast, Product
 from loopcast.zoo.dictionary.view import View, close_gaps, take_window
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
@@ -38,7 +38,7 @@ KINDS: dict[str, type[Block]] = {
     for block in (
         *(Average, Change, Extremes, PeriodMeans, Profile, Values, Volatility),
         *(Fourier, Holidays, Phases, Weekdays, Weekend, Year),
-        Product,
+        *(Contrast, Product),
     )
 }
 EPOCH = pd.Timestamp("1970-01-01")

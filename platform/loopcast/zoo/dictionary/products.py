@@ -1,4 +1,4 @@
-"""Blocks of products of two features: an effect that depends on another predictor, the day or the season.
+"""Blocks of two factors: an effect that depends on another predictor, the day or the season; how two shapes differ.
 
 What the factors compute is in `loopcast.zoo.dictionary.blocks` and `loopcast.zoo.dictionary.calendar`.
 """
@@ -10,7 +10,7 @@ import numpy as np
 
 from loopcast.zoo.arrays import FloatArray
 from loopcast.zoo.dictionary.blocks import PRODUCT, Block, Feature
-from loopcast.zoo.dictionary.view import View
+from loopcast.zoo.dictionary.view import View, mean_present
 
 
 @dataclass(frozen=True)
@@ -50,3 +50,34 @@ class Product(Block):
         if len(left) == len(right):
             return list(zip(left, right, strict=True))
         return [(a, b) for a in left for b in right]
+
+
+@dataclass(frozen=True)
+class Contrast(Block):
+    """How the shape of one block over its steps differs from that of another, both without their means.
+
+    Args:
+        left: a block.
+        right: a block of as many features.
+    """
+
+    kind: ClassVar[str] = "contrast"
+    left: Block
+    right: Block
+
+    def features(self) -> tuple[Feature, ...]:
+        """Return one feature per step, which counts for both of its variables."""
+        return tuple(
+            Feature(
+                f"{a.name}-{b.name}:shape",
+                f"{a.variable}{PRODUCT}{b.variable}",
+                min(f.first for f in (*self.left.features(), *self.right.features())),
+                max(f.last for f in (*self.left.features(), *self.right.features())),
+            )
+            for a, b in zip(self.left.features(), self.right.features(), strict=True)
+        )
+
+    def values(self, view: View) -> FloatArray:
+        """Return the differences."""
+        shapes = [block - mean_present(block)[..., None] for block in (self.left.values(view), self.right.values(view))]
+        return np.asarray(shapes[0] - shapes[1])

@@ -35,7 +35,7 @@ from loopcast.zoo.scaling import share_out
 HALF_LIVES = (250.0, 2000.0)
 LIMIT = 2912  # rows a fit goes back at most
 FEWEST_ROWS = 20
-CHOOSE_EVERY = 7  # rows after which penalties are chosen again
+CHOOSE_EVERY = 28  # rows after which penalties are chosen again
 BEYOND = 1.5  # how far a forecast may lie outside of the targets seen, on the learning scale
 FARTHEST = 10.0  # standard deviations from the mean that a feature counts at most
 
@@ -248,10 +248,7 @@ class FittedLear(FittedMember):
             "coefficients": self._name_coefficients(),
             **small,
             **large,
-            "moments": {
-                field.name: np.array([[getattr(m, field.name) for m in lives] for lives in state.moments])
-                for field in fields(Moments)
-            },
+            "moments": _stack([[m.pack() for m in lives] for lives in state.moments]),
         }
 
     @classmethod
@@ -261,9 +258,9 @@ class FittedLear(FittedMember):
         arrays = {n: from_floats(document[n]) for n in ("mean", "deviation", "penalty", "center", "spread")}
         shape = (*arrays["mean"].shape, len(dictionary.features))
         coefficients = _read_coefficients(document["coefficients"], dictionary, shape)
-        sums = {name: np.asarray(values, dtype=np.float64) for name, values in document["moments"].items()}
+        sums = {name: np.asarray(values) for name, values in document["moments"].items()}
         moments = tuple(
-            tuple(Moments(**{name: _number(values[s, n]) for name, values in sums.items()}) for n in range(shape[1]))
+            tuple(Moments.unpack({name: values[s, n] for name, values in sums.items()}) for n in range(shape[1]))
             for s in range(shape[0])
         )
         state = LearState(
@@ -309,5 +306,5 @@ def _read_coefficients(
     return out
 
 
-def _number(value: npt.NDArray[Any]) -> Any:
-    return value if value.ndim else float(value)
+def _stack(parts: list[list[dict[str, Any]]]) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.array([[part[name] for part in lives] for lives in parts]) for name in parts[0][0]}

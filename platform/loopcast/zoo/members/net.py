@@ -34,14 +34,16 @@ from loopcast.zoo.scaling import Scaling, share_out
 
 LIMIT = 1456  # rows kept
 FEWEST_ROWS = 20
-FIRST, SECOND = 256, 128
+FIRST, SECOND = 96, 48
 BATCH = 64
 EPOCHS, RATE, LEAST_RATE = 60, 1e-3, 1e-4
-UPDATE_EPOCHS, UPDATE_RATE = 2, 2e-4
+UPDATE_EPOCHS, UPDATE_RATE = 1, 2e-4
 MOST_UPDATE_EPOCHS = 28
 MEMORY = 365.0  # rows after which a row is drawn less often by a factor of e
 FARTHEST = 6.0  # standard deviations from the mean that a feature counts at most
 EXTREME = 20.0
+LARGEST_HALF = 6e4  # what half precision can hold
+STORED = {"features": np.float16, "rms": np.float16}  # all other arrays in single precision
 EMPHASIS = 0.25  # power of a target's size that its errors count by
 BEYOND = 1.0  # how far a forecast may lie outside of the targets learned from, on the learning scale
 
@@ -50,7 +52,7 @@ class Net(Member):
     """Small networks on the origin-level dictionary.
 
     `parameters`: `seed` of the start values and draws, default 0; `count` of networks whose forecasts are averaged,
-    default 4; `epochs` of the fit, default 60; `level`, `spread`, `factor` of the scales, see
+    default 1; `epochs` of the fit, default 60; `level`, `spread`, `factor` of the scales, see
     `loopcast.zoo.dictionary.choice.Memory`.
     """
 
@@ -60,7 +62,7 @@ class Net(Member):
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedNet":
         """Return the networks after so many passes over the rows."""
         options = dict(self.parameters)
-        seed, count = int(options.pop("seed", 0)), int(options.pop("count", 4))
+        seed, count = int(options.pop("seed", 0)), int(options.pop("count", 1))
         epochs = int(options.pop("epochs", EPOCHS))
         dictionary = choose_dictionary(panel, situation, ends, Memory(**options))
         lessons = Lessons.of(past_rows(panel, situation, ends, dictionary, limit=LIMIT))
@@ -74,21 +76,22 @@ class Net(Member):
         order = plan_epochs(lessons.usable, epochs, None, rng)
         rates = np.repeat(decay_rates(epochs), len(order) // epochs)
         nets = train(shape, Learning(), start, make_batches(lessons, inputs, order, rates), rng)
-        state = NetState(lessons, inputs, nets, learned=0)
+        state = NetState(lessons, inputs, shape, nets, learned=0)
         return FittedNet(self.name, situation, dictionary, state, seed=seed)
 
 
 @dataclass(frozen=True, eq=False)
 class Lessons:
-    """The rows that are learned from, in single precision, newest last; see `loopcast.zoo.dictionary.rows.Rows`.
+    """The rows that are learned from, newest last; see `loopcast.zoo.dictionary.rows.Rows`.
 
     Args:
-        features: shape (S, N, K); all unknown in a row that is not learned from.
+        features: shape (S, N, K), in half precision, as they are stored every day; all unknown in a row that is not
+            learned from.
         targets: shape (S, N, H).
         scale: shape (S, N).
     """
 
-    features: npt.NDArray[np.float32]
+    features: npt.NDArray[np.float16]
     targets: npt.NDArray[np.float32]
     scale: npt.NDArray[np.float32]
 
@@ -96,9 +99,9 @@ class Lessons:
     def of(cls, rows: Rows) -> "Lessons":
         """Return rows whose unusable ones are unknown as a whole."""
         usable = rows.usable
-        arrays = (np.where(usable[..., None], part, np.nan) for part in (rows.features, rows.targets))
-        features, targets = (part.astype(np.float32) for part in arrays)
-        return cls(features, targets, np.where(usable, rows.scale, np.nan).astype(np.float32))
+        features = np.where(usable[..., None], np.clip(rows.features, -LARGEST_HALF, LARGEST_HALF), np.nan)
+        targets = np.where(usable[..., None], rows.targets, np.nan).astype(np.float32)
+        return cls(features.astype(np.float16), targets, np.where(usable, rows.scale, np.nan).astype(np.float32))
 
     @property
     def usable(self) -> BoolArray:
@@ -107,8 +110,11 @@ class Lessons:
 
     def follow(self, newer: "Lessons") -> "Lessons":
         """Return these rows and newer ones, the newest `LIMIT` of them."""
-        pairs = ((self.features, newer.features), (self.targets, newer.targets), (self.scale, newer.scale))
-        return Lessons(*(np.concatenate(pair, axis=1)[:, -LIMIT:] for pair in pairs))
+        return Lessons(
+            np.concatenate([self.features, newer.features], axis=1)[:, -LIMIT:],
+            np.concatenate([self.targets, newer.targets], axis=1)[:, -LIMIT:],
+            np.concatenate([self.scale, newer.scale], axis=1)[:, -LIMIT:],
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +132,7 @@ class Inputs:
     @classmethod
     def of(cls, lessons: Lessons) -> "Inputs":
         """Return the means and standard deviations of the rows learned from."""
-        described = [describe_columns(rows) for rows in lessons.features]
+        described = [describe_columns(rows.astype(np.float32)) for rows in lessons.features]
         return cls(np.stack([center for center, _ in described]), np.stack([spread for _, spread in described]))
 
     def make(self, features: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -141,12 +147,14 @@ class NetState:
     Args:
         lessons: rows that updates draw from.
         inputs: how features become inputs.
+        shape: sizes of the networks.
         nets: networks and optimiser.
         learned: rows learned since the fit.
     """
 
     lessons: Lessons
     inputs: Inputs
+    shape: Shape
     nets: Optimiser
     learned: int
 
@@ -195,7 +203,7 @@ def make_batches(lessons: Lessons, inputs: Inputs, order: IntArray, rates: Float
     importance = (np.sqrt(1.0 + distance**2) * scale) ** EMPHASIS
     mean = importance.sum(axis=(1, 2), where=known) / np.maximum(known.sum(axis=(1, 2)), 1)
     weight = (importance / np.where(mean > 0, mean, 1.0)[:, None, None]).astype(np.float32)
-    return Batches(inputs.make(lessons.features), targets, weight, order, rates)
+    return Batches(inputs.make(lessons.features.astype(np.float32)), targets, weight, order, rates)
 
 
 class FittedNet(FittedMember):
@@ -206,11 +214,10 @@ class FittedNet(FittedMember):
     def __init__(self, name: str, situation: Situation, dictionary: Dictionary, state: NetState, *, seed: int) -> None:
         """Keep what was learned."""
         self.name, self.situation, self.dictionary, self.state, self.seed = name, situation, dictionary, state, seed
-        hidden = (FIRST, SECOND)
-        self.shape = Shape(len(dictionary.features), *hidden, dictionary.steps)
+        self.shape = state.shape
 
     def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedNet":
-        """Return the networks after two more passes per new row, in which recent rows are drawn more often."""
+        """Return the networks after another pass per new row, in which recent rows are drawn more often."""
         newer = Lessons.of(new_rows(panel, self.situation, self.dictionary, ends, since))
         if not newer.usable.any():
             return self
@@ -221,7 +228,7 @@ class FittedNet(FittedMember):
         order = plan_epochs(lessons.usable, min(UPDATE_EPOCHS * fresh, MOST_UPDATE_EPOCHS), MEMORY, rng)
         batches = make_batches(lessons, before.inputs, order, np.full(len(order), UPDATE_RATE))
         nets = train(self.shape, Learning(), before.nets, batches, rng)
-        state = NetState(lessons, before.inputs, nets, learned)
+        state = NetState(lessons, before.inputs, self.shape, nets, learned)
         return FittedNet(self.name, self.situation, self.dictionary, state, seed=self.seed)
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
@@ -256,7 +263,7 @@ class FittedNet(FittedMember):
         return terms, 100.0 * weight / weight.sum()
 
     def _slopes(self) -> FloatArray:
-        x = self.state.inputs.make(self.state.lessons.features[:, -BATCH:]).astype(np.float64)[:, None]
+        x = self.state.inputs.make(self.state.lessons.features[:, -BATCH:].astype(np.float64))[:, None]
         return mean_slope(self._parameters(), x)
 
     def to_document(self) -> Json:
@@ -269,22 +276,22 @@ class FittedNet(FittedMember):
             "seed": self.seed,
             "learned": state.learned,
             "step": state.nets.step,
+            "hidden": [self.shape.first, self.shape.second],
             "lessons": {name: getattr(state.lessons, name) for name in ("features", "targets", "scale")},
             "inputs": {name: getattr(state.inputs, name) for name in ("center", "spread")},
-            "nets": {name: getattr(state.nets, name) for name in ("weights", "mean", "square")},
+            "nets": {name: getattr(state.nets, name) for name in ("weights", "rms")},
         }
 
     @classmethod
     def from_document(cls, document: Json) -> "FittedNet":
         """Return the member that `to_document` wrote."""
-        lessons, nets = (
-            {name: np.asarray(values, dtype=np.float32) for name, values in document[part].items()}
-            for part in ("lessons", "nets")
-        )
+        lessons = Lessons(**{name: _read(document["lessons"], name) for name in ("features", "targets", "scale")})
+        nets = {name: _read(document["nets"], name) for name in ("weights", "rms")}
         inputs = Inputs(**{name: from_floats(values) for name, values in document["inputs"].items()})
-        state = NetState(Lessons(**lessons), inputs, Optimiser(**nets, step=document["step"]), document["learned"])
-        situation = situation_from_document(document["situation"])
         dictionary = Dictionary.from_document(document["dictionary"])
+        shape = Shape(len(dictionary.features), *document["hidden"], dictionary.steps)
+        state = NetState(lessons, inputs, shape, Optimiser(**nets, step=document["step"]), document["learned"])
+        situation = situation_from_document(document["situation"])
         return cls(document["name"], situation, dictionary, state, seed=document["seed"])
 
     def _parameters(self) -> tuple[FloatArray, ...]:
@@ -301,3 +308,7 @@ class FittedNet(FittedMember):
         high = np.max(targets, axis=(1, 2), where=known, initial=-np.inf) + BEYOND
         bounded = np.clip(z, low[:, None, None, None], high[:, None, None, None])
         return np.where(np.isfinite(low)[:, None, None, None], bounded, np.nan)
+
+
+def _read(document: Json, name: str) -> npt.NDArray[Any]:
+    return np.asarray(document[name], dtype=STORED.get(name, np.float32))

@@ -12,6 +12,7 @@ from numba import njit
 from loopcast.zoo.net.shape import Array, Shape, backward, forward
 
 FIRST_MOMENT, SECOND_MOMENT, EPSILON = 0.9, 0.999, 1e-7
+RMS_SCALE = 1024.0  # gradients are small numbers, of which half precision knows few
 WEIGHTS, SPARSE = (0, 2, 4, 6), (0, 6)  # parameters that decay; those that are drawn to exact zeros as well
 
 
@@ -38,25 +39,35 @@ class Optimiser:
 
     Args:
         weights: flat parameters, shape (S, M, D).
-        mean: running mean of the gradients, same shape.
-        square: running mean of their squares, same shape.
+        rms: roots of the running mean of the squared gradients, times `RMS_SCALE`, same shape. Half precision keeps
+            what is stored every day small; the running mean of the gradients forgets within steps and starts anew.
         step: number of steps taken.
     """
 
     weights: npt.NDArray[np.float32]
-    mean: npt.NDArray[np.float32]
-    square: npt.NDArray[np.float32]
+    rms: npt.NDArray[np.float16]
     step: int
 
     @classmethod
     def start(cls, shape: Shape, count: tuple[int, ...], rng: np.random.Generator) -> "Optimiser":
         """Return networks that have learned nothing."""
         weights = shape.start(count, rng)
-        return cls(weights, np.zeros_like(weights), np.zeros_like(weights), 0)
+        return cls(weights, np.zeros(weights.shape, np.float16), 0)
 
-    def copy(self) -> "Optimiser":
-        """Return an independent copy."""
-        return Optimiser(self.weights.copy(), self.mean.copy(), self.square.copy(), self.step)
+
+@dataclass(frozen=True, eq=False)
+class _Running:
+    """What `train` changes in place: its own arrays, each of shape (S, M, D)."""
+
+    weights: npt.NDArray[np.float32]
+    mean: npt.NDArray[np.float32]
+    square: npt.NDArray[np.float32]
+    gradient: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, start: Optimiser) -> "_Running":
+        square = (start.rms.astype(np.float32) / np.float32(RMS_SCALE)) ** 2
+        return cls(start.weights.copy(), np.zeros_like(square), square, np.zeros_like(square))
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +96,8 @@ def train(shape: Shape, learning: Learning, start: Optimiser, batches: Batches, 
         Kingma and Ba (2015), Adam, algorithm 1; Loshchilov and Hutter (2019), Decoupled weight decay regularization,
         algorithm 2; Srivastava et al. (2014), Dropout, section 4.
     """
-    state = start.copy()
-    gradient = np.zeros_like(state.weights)
-    parameters, gradients = shape.views(state.weights), shape.views(gradient)
+    state = _Running.of(start)
+    parameters, gradients = shape.views(state.weights), shape.views(state.gradient)
     series = np.arange(len(batches.x))[:, None]
     for number, (rows, rate) in enumerate(zip(batches.order, batches.rates, strict=True)):
         x = batches.x[series, rows][:, None]
@@ -96,8 +106,12 @@ def train(shape: Shape, learning: Learning, start: Optimiser, batches: Batches, 
         slope = near_absolute_slope(out, batches.targets[series, rows][:, None], learning.delta)
         slope *= batches.importance[series, rows][:, None] / np.float32(rows.shape[1])
         backward(parameters, gradients, x, (hidden[0], hidden[1]), slope, kept)
-        apply_gradient(shape, learning, state, gradient, rate, start.step + number + 1)
-    return Optimiser(state.weights, state.mean, state.square, start.step + len(batches.order))
+        corrected = (
+            rate * np.sqrt(1.0 - SECOND_MOMENT ** (start.step + number + 1)) / (1.0 - FIRST_MOMENT ** (number + 1))
+        )
+        _apply_gradient(shape, learning, state, rate, corrected)
+    rms = (np.sqrt(state.square) * np.float32(RMS_SCALE)).astype(np.float16)
+    return Optimiser(state.weights, rms, start.step + len(batches.order))
 
 
 def draw_kept(shape: tuple[int, ...], dropout: float, rng: np.random.Generator) -> Array:
@@ -119,10 +133,9 @@ def near_absolute_slope(out: Array, targets: Array, delta: float) -> Array:
     return np.asarray(np.nan_to_num(error, copy=False, nan=0.0))
 
 
-def apply_gradient(shape: Shape, learning: Learning, state: Optimiser, gradient: Array, rate: float, step: int) -> None:
-    """Take one step in place; `state` is `train`'s own."""
-    corrected = rate * np.sqrt(1.0 - SECOND_MOMENT**step) / (1.0 - FIRST_MOMENT**step)
-    flat = [array.reshape(-1, array.shape[-1]) for array in (state.weights, state.mean, state.square, gradient)]
+def _apply_gradient(shape: Shape, learning: Learning, state: _Running, rate: float, corrected: float) -> None:
+    arrays = (state.weights, state.mean, state.square, state.gradient)
+    flat = [array.reshape(-1, array.shape[-1]) for array in arrays]
     for number, (start, stop) in enumerate(zip((0, *shape.stops[:-1]), shape.stops, strict=True)):
         shrink = 1.0 - rate * learning.decay if number in WEIGHTS else 1.0
         threshold = rate * learning.threshold if number in SPARSE else 0.0
