@@ -128,25 +128,31 @@ def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     predictors = regime.n_ahead + regime.n_measured
     taken = predictors > 0 and rows >= BOOSTED_ROWS
     reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"
-    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason, prior=3.0)
+    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason, prior=BOOSTED_PRIOR)
 
 
 def _lear(regime: Regime) -> Iterator[MemberChoice]:
     cells = regime.n_series * regime.situation.steps
     taken = cells <= LEAR_CELLS and regime.n_origins >= LEAR_ORIGINS
     reason = f"{cells} series times steps and {regime.n_origins} origins; at most {LEAR_CELLS}, at least {LEAR_ORIGINS}"
-    for level, spread, factor in LEAR_SCALES:
-        memory = {"half_lives": [250, 2000], "level": level, "spread": spread, "factor": factor}
-        member = MemberSpec("lear", MappingProxyType(memory), label=f"lear_{level}_{spread}")
-        yield MemberChoice(member, taken=taken, reason=reason, prior=3.0 / len(LEAR_SCALES))
+    for member in _on_scales("lear"):
+        yield MemberChoice(member, taken=taken, reason=reason, prior=LEAR_PRIOR / len(SCALES))
 
 
 def _net(regime: Regime) -> Iterator[MemberChoice]:
-    predictors = regime.n_ahead + regime.n_measured
-    taken = predictors > 0 and regime.n_series <= NET_SERIES and regime.n_origins >= NET_ORIGINS
-    found = f"{predictors} predictors, {regime.n_series} series and {regime.n_origins} origins"
-    reason = f"{found}; it needs one, at most {NET_SERIES} and at least {NET_ORIGINS}"
-    yield MemberChoice(MemberSpec("net"), taken=taken, reason=reason, prior=4.0)
+    predictors, cells = regime.n_ahead + regime.n_measured, regime.n_series * regime.situation.steps
+    taken = predictors > 0 and cells <= NET_CELLS and regime.n_origins >= NET_ORIGINS
+    found = f"{predictors} predictors, {cells} series times steps and {regime.n_origins} origins"
+    reason = f"{found}; it needs one, at most {NET_CELLS} and at least {NET_ORIGINS}"
+    for member in _on_scales("net"):
+        yield MemberChoice(member, taken=taken, reason=reason, prior=NET_PRIOR / len(SCALES))
+
+
+def _on_scales(kind: str) -> Iterator[MemberSpec]:
+    """Yield a member once per scale: what one scale hides another shows, so that their mean is better than each."""
+    for level, spread, factor in SCALES:
+        memory = {"level": level, "spread": spread, "factor": factor}
+        yield MemberSpec(kind, MappingProxyType(memory), label=f"{kind}_{level}_{spread}")
 
 
 def _calendar(regime: Regime) -> Iterator[MemberChoice]:
@@ -165,8 +171,8 @@ SEEDED = frozenset({"net", "boosted"})
 LINEAR_PROBLEMS, LINEAR_ROWS = 12_000, 1_000_000
 CALENDAR_YEARS, CALENDAR_CELLS = 2.0, 10_000_000
 YEAR_DAYS = 365.25
-LEAR_CELLS, LEAR_ORIGINS = 600, 60
-LEAR_SCALES = ((28, 364, 1.0), (364, 364, 2.0), (7, 28, 1.0), (28, 1456, 1.0))  # level, spread, factor of the scale
-NET_SERIES, NET_ORIGINS = 4, 180
-BOOSTED_ROWS = 1_000
+SCALES = ((28, 364, 1.0), (364, 364, 2.0), (7, 28, 1.0))  # level, spread and factor: usual, slow and quick
+LEAR_CELLS, LEAR_ORIGINS, LEAR_PRIOR = 600, 60, 3.0
+NET_CELLS, NET_ORIGINS, NET_PRIOR = 100, 180, 4.0
+BOOSTED_ROWS, BOOSTED_PRIOR = 1_000, 3.0
 RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted, _calendar)

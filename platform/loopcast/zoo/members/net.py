@@ -71,7 +71,7 @@ class Net(Member):
             raise ModelError(f"found {most} origins to learn from; a net member needs {FEWEST_ROWS}")
         inputs = Inputs.of(lessons)
         shape = Shape(len(dictionary.features), FIRST, SECOND, situation.steps)
-        rng = np.random.default_rng((seed, 0))
+        rng = draw_from(seed, dictionary, 0)
         start = Optimiser.start(shape, (len(ends), count), rng)
         order = plan_epochs(lessons.usable, epochs, None, rng)
         rates = np.repeat(decay_rates(epochs), len(order) // epochs)
@@ -159,6 +159,11 @@ class NetState:
     learned: int
 
 
+def draw_from(seed: int, dictionary: Dictionary, learned: int) -> np.random.Generator:
+    """Return the source of a member's draws: another one for every scale, and for every update."""
+    return np.random.default_rng((seed, dictionary.scale.level, dictionary.scale.spread, learned))
+
+
 def decay_rates(epochs: int) -> FloatArray:
     """Return the learning rate of each epoch: half a cosine, not below a tenth of the first.
 
@@ -224,7 +229,7 @@ class FittedNet(FittedMember):
         fresh = newer.scale.shape[1]
         before, lessons = self.state, self.state.lessons.follow(newer)
         learned = before.learned + fresh
-        rng = np.random.default_rng((self.seed, learned))
+        rng = draw_from(self.seed, self.dictionary, learned)
         order = plan_epochs(lessons.usable, min(UPDATE_EPOCHS * fresh, MOST_UPDATE_EPOCHS), MEMORY, rng)
         batches = make_batches(lessons, before.inputs, order, np.full(len(order), UPDATE_RATE))
         nets = train(self.shape, Learning(), before.nets, batches, rng)
@@ -289,7 +294,8 @@ class FittedNet(FittedMember):
         nets = {name: _read(document["nets"], name) for name in ("weights", "rms")}
         inputs = Inputs(**{name: from_floats(values) for name, values in document["inputs"].items()})
         dictionary = Dictionary.from_document(document["dictionary"])
-        shape = Shape(len(dictionary.features), *document["hidden"], dictionary.steps)
+        first, second = document["hidden"]
+        shape = Shape(len(dictionary.features), first, second, dictionary.steps)
         state = NetState(lessons, inputs, shape, Optimiser(**nets, step=document["step"]), document["learned"])
         situation = situation_from_document(document["situation"])
         return cls(document["name"], situation, dictionary, state, seed=document["seed"])
