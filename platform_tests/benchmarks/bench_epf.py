@@ -6,10 +6,12 @@ known up to the day before, both predictors for the whole target day; the test i
 
 import argparse
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 from bench_data import find_data
+from history import keep
 
 from loopcast import ModelZoo
 
@@ -75,6 +77,13 @@ def report(market: str, seed: int, actual: np.ndarray, made: np.ndarray, build_s
         lower, upper = made[..., 1 + 2 * number], made[..., 2 + 2 * number]
         inside = ((actual >= lower) & (actual <= upper)).mean()
         print(f"  {level} %: covers {100 * inside:.1f} %, mean width {(upper - lower).mean():.2f}")
+    coverage = [
+        ((actual >= made[..., 1 + 2 * k]) & (actual <= made[..., 2 + 2 * k])).mean() for k in range(len(LEVELS))
+    ]
+    figures = {"mae": error.mean(), "build_cpu_s": build_s, "day_cpu_s": day_s}
+    figures |= {f"coverage_{level}": share for level, share in zip(LEVELS, coverage, strict=True)}
+    name = f"epf_{market}_{len(actual)}_days_seed_{seed}"
+    keep(name, figures, now=datetime.now(UTC), cpu_s=build_s + len(actual) * day_s, peer={"mae": published})
 
 
 if __name__ == "__main__":

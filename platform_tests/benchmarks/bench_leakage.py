@@ -4,6 +4,9 @@ Forecasts of members and of whole zoos, feature matrices, members updated up to 
 """
 
 import time
+from datetime import UTC, datetime
+
+from history import keep
 
 from leakage import count_violations
 
@@ -18,7 +21,10 @@ def main() -> None:
     print(f"{'what':<18}{'looked at':>12}{'violations':>12}")
     for what, count in looked.items():
         print(f"{what:<18}{count:>12}{wrong[what]:>12}")
-    print(f"{'all':<18}{looked.total():>12}{wrong.total():>12}   in {time.process_time() - started:.0f} CPU s")
+    spent = time.process_time() - started
+    print(f"{'all':<18}{looked.total():>12}{wrong.total():>12}")
+    figures = {"looked_at": looked.total(), "violations": wrong.total()}
+    keep("leakage", figures, now=datetime.now(UTC), cpu_s=spent)
 
 
 if __name__ == "__main__":

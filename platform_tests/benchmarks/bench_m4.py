@@ -7,11 +7,14 @@ The data (`m4/hourly.parquet` in the folder LOOPCAST_BENCH_DATA) are those of Ma
 
 import argparse
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 from bench_data import find_data
+from history import keep
+from peers import boost_on_lags
 
 from loopcast import ModelZoo
 
@@ -40,6 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
     if data is None:
         return
     y, actual = read_hourly(pd.read_parquet(data / "hourly.parquet"), options.series)
+    peer = measure_peer(y, actual)
     for seed in range(options.seeds):
         begun = time.process_time()
         zoo = ModelZoo(random_state=seed).fit(y, fh=range(1, HORIZON + 1))
@@ -53,6 +57,19 @@ def main(arguments: list[str] | None = None) -> None:
             f"95 % covers {found.coverage_pct:.1f} %, "
             f"fit {built - begun:.1f} + predict {spent - built:.1f} CPU s, members {', '.join(zoo.zoo_.member_names)}"
         )
+        figures = {**asdict(found), "cpu_s": spent - begun}
+        keep(f"m4_hourly_{len(actual)}_series", figures, now=datetime.now(UTC), cpu_s=spent - begun, peer=peer)
+
+
+def measure_peer(y: pd.DataFrame, actual: np.ndarray) -> dict[str, float]:
+    """Return the scores and CPU seconds of one LightGBM on lags; it has no intervals."""
+    begun = time.process_time()
+    point = boost_on_lags(
+        [values.to_numpy() for _, values in y.groupby(level=0, sort=False)["y"]], HORIZON, season=PERIOD
+    )
+    spent = time.process_time() - begun
+    found = score(y, actual, point.reshape(-1, 1), np.repeat(point.reshape(-1, 1), 2, axis=1))
+    return {"smape": found.smape, "mase": found.mase, "owa": found.owa, "cpu_s": spent}
 
 
 def read_hourly(table: pd.DataFrame, n_series: int | None) -> tuple[pd.DataFrame, np.ndarray]:

@@ -30,7 +30,7 @@ def boost_on_lags(series: list[Floats], horizon: int, *, season: int, seed: int 
     changes = [(y[season:] - y[:-season]) / scale for y, scale in zip(series, scales, strict=True)]
     rows = np.concatenate([make_rows(np.lib.stride_tricks.sliding_window_view(d[:-1], depth)) for d in changes])
     target = np.concatenate([d[depth:] for d in changes])
-    options = {"objective": "l1", "learning_rate": 0.05, "seed": seed, "num_threads": 1, "verbosity": -1}
+    options = {"objective": "l2", "learning_rate": 0.05, "seed": seed, "num_threads": 1, "verbosity": -1}
     model = lightgbm.train(options, lightgbm.Dataset(rows, target), num_boost_round=200)
     past, made = np.stack([d[-depth:] for d in changes]), np.empty((len(series), horizon))
     for step in range(horizon):
