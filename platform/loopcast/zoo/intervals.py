@@ -19,6 +19,7 @@ SERIES_WINDOWS = 56.0  # so many windows' worth pooled quantiles count next to a
 STEP_WINDOWS = 182.0  # so many windows' worth a series' quantiles count next to those of one step
 RATE = 0.02  # of the online correction of the median; of other probabilities by their binomial standard deviation
 STEP = RATE * 2.0 * np.sqrt(GRID * (1.0 - GRID))
+UNSETTLED = 8  # windows, of at most the first half, whose ratios are wider than those to come
 FOLDS = 4  # runs of windows whose ends are replayed from the other ones
 FEWEST_WINDOWS = 20.0  # errors of fewer windows in all are taken for as likely above as below
 
@@ -115,13 +116,23 @@ def restore_intervals(errors: FloatArray, shift: FloatArray, *, delay: int) -> I
     size = np.abs(errors)
     profile, without = step_profile(size)
     level, past = window_levels(size, profile, delay=delay)
-    table = tabulate(standardise(errors, past[..., None] * without))
+    table = tabulate(settled(standardise(errors, past[..., None] * without)))
     return Intervals(errors, shift, delay, level[:, None] * profile, table)
 
 
 def standardise(errors: FloatArray, spread: FloatArray) -> FloatArray:
     """Return errors in spreads; NaN where the spread is 0."""
     return np.asarray(np.divide(errors, spread, out=np.full(errors.shape, np.nan), where=spread > 0))
+
+
+def settled(ratio: FloatArray) -> FloatArray:
+    """Return the ratios without those of the first windows, whose spread came from fewer windows than it does now.
+
+    Args:
+        ratio: errors in spreads, oldest first, shape (S, W, H).
+    """
+    first = min(UNSETTLED, ratio.shape[1] // 2)
+    return np.where((np.arange(ratio.shape[1]) >= first)[:, None], ratio, np.nan)
 
 
 def replay_ends(errors: FloatArray, *, level: float, delay: int = 1) -> tuple[FloatArray, FloatArray]:
