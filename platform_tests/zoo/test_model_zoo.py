@@ -150,6 +150,18 @@ def test_an_update_may_correct_and_may_bring_new_series_and_earlier_times():
     pd.testing.assert_frame_equal(forecaster.rebuild().predict(), whole.predict())
 
 
+def test_a_new_situation_is_built_when_it_is_asked_for():
+    y, _ = hourly(40)
+    forecaster = ModelZoo(n_windows=2).fit(y[:-24], fh=range(1, 25))
+    forecaster.update(y[-24:-18])
+    with pytest.warns(UserWarning, match="no models for"):
+        forecaster.predict()
+    old = forecaster.zoo_.blocks[0].until
+    forecaster.rebuild("new_situations").predict()
+    assert len(forecaster.zoo_.blocks) == 2
+    assert forecaster.zoo_.blocks[0].until == old
+
+
 def test_intervals_are_nested_and_quantiles_rise():
     y, x = hourly()
     forecaster = ModelZoo(n_windows=6).fit(y[:-24], X=x, fh=[1, 12, 24])

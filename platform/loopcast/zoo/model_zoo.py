@@ -22,6 +22,7 @@ from loopcast.zoo.explain import explain
 from loopcast.zoo.history_document import crop_history, history_from_document, history_to_document
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.periods import find_periods
+from loopcast.zoo.rebuild import RebuildPolicy, Scope, rebuild
 from loopcast.zoo.retrain import retrain
 from loopcast.zoo.sktime_panel import History, start_history
 from loopcast.zoo.spec import MemberSpec, ZooSpec
@@ -121,11 +122,16 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
             self._longer = None if self._longer is None else retrain(self._longer, panel)
         return self
 
-    def rebuild(self) -> "ModelZoo":
-        """Build the zoo anew from all data seen so far: new situations, new series, new choice of members."""
+    def rebuild(self, scope: Scope = "all", age: str | None = None) -> "ModelZoo":
+        """Build situations anew from all data seen so far; the others stay as they are.
+
+        Args:
+            scope: `new_situations` that there are no models for, those `older_than` an age, or `all`.
+            age: with `older_than`, a time ("28D").
+        """
         self._check_single()
-        self._longer = None
-        self.zoo_ = build_zoo(self._panel(), self.zoo_.spec)
+        policy = RebuildPolicy(scope, None if age is None else pd.Timedelta(age))
+        self.zoo_, self._longer = rebuild(self.zoo_, self._panel(), policy), None
         return self
 
     def _predict(self, fh: ForecastingHorizon, X: pd.DataFrame | None) -> pd.DataFrame:
