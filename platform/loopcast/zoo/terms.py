@@ -28,6 +28,6 @@ def share_term(term: str, variable: str) -> dict[str, float]:
     names = names if len(names) == len(variables) else [term] * len(variables)
     shares: dict[str, float] = {}
     for source, name in zip(variables, names, strict=True):
-        kind = source or f"({re.split(r'[^A-Za-z_ ]', name, maxsplit=1)[0].strip()})"
+        kind = source or f"({re.split(r'[^A-Za-z_ ]', name, maxsplit=1)[0].strip(' _')})"
         shares[kind] = shares.get(kind, 0.0) + 1.0 / len(variables)
     return shares

@@ -11,8 +11,7 @@ import numpy as np
 
 from loopcast.zoo.arrays import FloatArray
 from loopcast.zoo.dictionary.view import View, mean_present
-
-PRODUCT = " * "  # between the names, and between the variables, of a product's factors
+from loopcast.zoo.terms import PRODUCT
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.dictionary.blocks import PRODUCT, Block, Feature
+from loopcast.zoo.dictionary.blocks import Block, Feature
 from loopcast.zoo.dictionary.view import View, mean_present
+from loopcast.zoo.terms import PRODUCT
 
 
 @dataclass(frozen=True)

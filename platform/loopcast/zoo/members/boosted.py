@@ -186,6 +186,10 @@ class FittedBoosted(FittedMember):
             total[term.variable] = total.get(term.variable, 0.0) + share
         return total
 
+    def term_importances(self) -> tuple[tuple[Term, ...], FloatArray]:
+        """Return the same by column, alike at all steps."""
+        return self.terms, np.array([list(self.trees.importances().values())]).reshape(1, -1)
+
     def to_document(self) -> Json:
         """Return recipe, floor and trees."""
         return {
