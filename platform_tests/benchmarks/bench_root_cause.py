@@ -70,7 +70,8 @@ def plant_correction(project: Project, rng: np.random.Generator) -> Found:
     past = make_counts(str(LAST - pd.Timedelta(days=7)), 7)
     rows = rng.choice(len(past), size=8, replace=False)
     past.loc[rows, "count"] += rng.normal(0, 2, len(rows))
-    past.loc[rows[0], "count"] += rng.choice([-1, 1]) * rng.uniform(100, 300)
+    past.loc[rows[0], "count"] += rng.uniform(100, 300)
+    past["count"] = past["count"].clip(lower=0)
     version = _forecast(project, past.iloc[np.sort(rows)])
     point = trace_version(project, version, now=NOW).points.query("previous_version != ''").iloc[0]["timestamp"]
     cells = list_effects(project, explain_point(project, point))
@@ -81,7 +82,8 @@ def plant_correction(project: Project, rng: np.random.Generator) -> Found:
 
 def plant_zoo(project: Project, rng: np.random.Generator) -> Found:
     """Return whether another zoo, with nothing else changed, is the only part of the change."""
-    version = _forecast(project, make_counts(str(LAST), 1))
+    ahead = make_counts(str(LAST + pd.Timedelta(days=2)), 1).assign(count=np.nan)
+    version = _forecast(project, pd.concat([make_counts(str(LAST), 1), ahead]))
     build = open_build(project, version=version, rule="bench", reason="bench", now=NOW).build
     zoo = run_experiment(project, build, now=NOW).zoo
     if zoo is None:
