@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import count_periods, regular_grid, shift_time
+from loopcast.dataops.frequency import count_periods, regular_grid, shift_time, step_ns
 from loopcast.errors import HistoryError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, TimeArray, first_present
 from loopcast.zoo.choice import NO_MODEL, choose_blocks, count_steps, find_series
@@ -95,10 +95,17 @@ def _at_build(
     first = np.array([start or "NaT" for start in known.first], dtype="datetime64[ns]")[series]
     ahead = np.array(known.ahead, dtype=np.int64)[series]
     met = (series >= 0) & ~np.isnat(origins)
-    pairs = pd.MultiIndex.from_arrays([first, origins])
-    codes, unique = pairs.factorize()
-    counts = [-1 if pd.isna(start) or pd.isna(end) else count_periods(start, end, frequency) for start, end in unique]
-    return np.where(met, np.array(counts, dtype=np.int64)[codes], -1), np.where(met, ahead, 0)
+    age = np.full(len(series), -1, dtype=np.int64)
+    known_ends = ~np.isnat(first) & ~np.isnat(origins)
+    length = step_ns(frequency)
+    if length is not None:
+        age[known_ends] = (origins[known_ends] - first[known_ends]) // np.timedelta64(length, "ns")
+    else:
+        codes, unique = pd.MultiIndex.from_arrays([first[known_ends], origins[known_ends]]).factorize()
+        age[known_ends] = np.array([count_periods(start, end, frequency) for start, end in unique], dtype=np.int64)[
+            codes
+        ]
+    return np.where(met, age, -1), np.where(met, ahead, 0)
 
 
 def find_panel_reach(zoo: Zoo, panel: Panel) -> tuple[tuple[Reach, ...], IntArray, IntArray]:
