@@ -31,7 +31,7 @@ DESCRIPTIONS = {
     "actual": "target value that came later",
     "error": "actual minus forecast",
     "member": "zoo member; `combination` is the zoo as a whole",
-    "rank": "place in the backtest, 1 is best",
+    "rank": "place, 1 is first: of a member in the backtest, of a point among the sharpest",
     "n": "how many: forecasts with an actual, values, or earlier versions",
     "mae": "mean absolute error, in the target's unit",
     "rmse": "root mean squared error, in the target's unit",

@@ -140,7 +140,7 @@ def test_the_sharpest_points_are_written_bounded_and_checked(project: Project) -
     assert not [rule for rule in check_root_cause(project, made.manifest).outputs if rule.broken]
     assert trace_version(project, version, now=NOW).manifest == made.manifest
     title, steps = list_steps(made, project.store.spec)
-    assert title == "count at 2024-02-26 09:00, term by term"
+    assert title.startswith("count at 2024-02-26 09:00, term by term; actual ")
     assert steps["after"].iloc[-1] == pytest.approx(first["forecast"])
 
 

@@ -172,10 +172,12 @@ def list_steps(made: VersionRootCause, spec: TableSpec) -> tuple[str, pd.DataFra
     if len(changes):
         view = view_predictors(changes, by=["part"])
         terms = sort_largest(view.assign(term=view["part"] + ": " + view["variable"]))
-        start, words = (point["previous_version"], point["previous_forecast"]), "against the previous forecast"
-    series = label_series(point[list(spec.series_keys)])
+        start = (f"forecast on {point['previous_version']}", point["previous_forecast"])
+        words = "against the previous forecast"
+    words += f"; actual {point['actual']:.4g}" if pd.notna(point["actual"]) else ""
+    series, end = label_series(point[list(spec.series_keys)]), f"forecast on {point['forecast_version']}"
     title = f"{spec.target} {series} at {point['timestamp']:%Y-%m-%d %H:%M}, {words}".replace("  ", " ")
-    return title, stack_steps(terms[["term", "contribution"]], start=start, end=point["forecast_version"], n=STEPS)
+    return title, stack_steps(terms[["term", "contribution"]], start=start, end=end, n=STEPS)
 
 
 def _tell(points: pd.DataFrame) -> dict[str, float]:

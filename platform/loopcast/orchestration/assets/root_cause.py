@@ -52,14 +52,16 @@ def build_root_cause(stage: Stage) -> dg.AssetsDefinition:
 
 
 def _describe_root_cause(stage: Stage, made: VersionRootCause) -> dg.MaterializeResult[None]:
-    sharpest = made.causes[made.causes["rank"] == 1]
+    keys = stage.use_case.series_keys
+    told = made.points[["rank", *keys, "timestamp", "forecast_version", "reason", "score", "explanation"]]
+    sharpest = made.causes[made.causes["rank"] == made.points["rank"].min()]
     metadata = {
         "dagster/row_count": len(made.causes),
         "dagster/column_schema": describe_columns(made.causes),
         **describe_numbers({**made.manifest.facts, "points": len(made.points)}),
         "digest": made.manifest.digest,
         **describe_inputs(made.manifest.pins),
-        "sharpest_points": describe_table(made.points),
+        "sharpest_points": describe_table(told),
         "terms_of_the_sharpest": _show_causes(sharpest, "term", ["term", "variable", "contribution"]),
         "change_of_the_sharpest": _show_causes(sharpest, "change", ["part", "term", "variable", "contribution"]),
     }
