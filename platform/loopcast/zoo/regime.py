@@ -123,11 +123,18 @@ def _own_past(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(MemberSpec("smoothing"), alone, reason)
 
 
+def tells_from_values(regime: Regime) -> bool:
+    """Return whether values say something of the target's time: recent ones, or predictors that are known then."""
+    return regime.n_ahead > 0 or not is_far(regime.situation)
+
+
 def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     rows = regime.n_series * regime.n_origins * regime.situation.steps
     predictors = regime.n_ahead + regime.n_measured
-    taken = predictors > 0 and rows >= BOOSTED_ROWS
+    near = tells_from_values(regime)
+    taken = predictors > 0 and rows >= BOOSTED_ROWS and near
     reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"
+    reason = reason if near else f"{regime.situation.steps} steps ahead: too far for values of the past alone"
     yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason, prior=BOOSTED_PRIOR)
 
 
@@ -141,9 +148,11 @@ def _lear(regime: Regime) -> Iterator[MemberChoice]:
 
 def _net(regime: Regime) -> Iterator[MemberChoice]:
     predictors, cells = regime.n_ahead + regime.n_measured, regime.n_series * regime.situation.steps
-    taken = predictors > 0 and cells <= NET_CELLS and regime.n_origins >= NET_ORIGINS
+    near = tells_from_values(regime)
+    taken = predictors > 0 and cells <= NET_CELLS and regime.n_origins >= NET_ORIGINS and near
     found = f"{predictors} predictors, {cells} series times steps and {regime.n_origins} origins"
     reason = f"{found}; it needs one, at most {NET_CELLS} and at least {NET_ORIGINS}"
+    reason = reason if near else f"{regime.situation.steps} steps ahead: too far for values of the past alone"
     for member in _on_scales("net"):
         yield MemberChoice(member, taken=taken, reason=reason, prior=NET_PRIOR / len(SCALES))
 

@@ -79,6 +79,45 @@ def test_an_update_is_what_a_fit_would_have_been():
     assert np.allclose(again.update(panel, early, since=early).coefficients, again.coefficients)
 
 
+def weather_panel(*, measured):
+    """Return sales that follow a seasonal temperature; the last year is far colder than usual."""
+    when = pd.date_range("2017-01-01", periods=1826, freq="D", unit="us")
+    usual = 10 - 10 * np.cos(2 * np.pi * when.dayofyear.to_numpy() / 365.25)
+    rng = np.random.default_rng(1)
+    odd = np.repeat(rng.normal(0, 3.0, len(when) // 7 + 1), 7)[: len(when)] - 8.0 * (np.arange(len(when)) > 1460)
+    temperature = usual + odd
+    sales = 100 + 3 * np.maximum(12 - temperature, 0) + rng.normal(0, 0.5, len(when))
+    spec = TableSpec(
+        "when", "D", "sales", (Variable("sales"), Variable("temperature")) if measured else SALES.variables
+    )
+    frame = pd.DataFrame({"when": when, "sales": sales, "temperature": temperature})
+    truth = 100 + 3 * np.maximum(12 - usual, 0)
+    return panel_from_frame(frame if measured else frame.drop(columns="temperature"), spec), truth
+
+
+def test_weather_of_the_past_is_told_apart_from_what_is_usual():
+    errors = {}
+    for measured in (False, True):
+        panel, truth = weather_panel(measured=measured)
+        ends = panel.last - 60
+        made = CalendarProfile({}).fit(panel.cut(ends), MONTH, ends).predict(panel.cut(ends), ends[:, None])[0, 0]
+        errors[measured] = np.abs(made - truth[int(ends[0]) + 1 : int(ends[0]) + 31]).mean()
+    assert errors[True] < 0.8 * errors[False]
+
+
+def test_an_update_with_predictors_learns_from_a_minimal_history():
+    panel, _ = weather_panel(measured=True)
+    early, ends = panel.last - 10, panel.last
+    fitted = CalendarProfile({}).fit(panel.cut(early), MONTH, early)
+    depth = -min(offset.first for offset in fitted.offsets())
+    shift = int(early[0]) - depth
+    short = panel.since(shift)
+    one = fitted.update(panel, ends, since=early)
+    two = fitted.update(short, ends - shift, since=early - shift)
+    assert np.allclose(one.coefficients, two.coefficients)
+    assert not np.allclose(one.coefficients, fitted.coefficients)
+
+
 def test_a_few_days_are_refused():
     panel = daily_panel(0.03)
     with pytest.raises(ModelError, match="needs 14"):

@@ -1,85 +1,27 @@
 """The calendar member: what the target usually is at that time of year, weekday and time of day, on its newest level.
 
-For horizons so long that the last values tell little. What looks at the values before an origin does not belong here.
+For horizons so long that the last values tell little. Predictors that are not known ahead count by what they usually
+are at that time. What looks at the values before an origin does not belong here.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
-import pandas as pd
 
 from loopcast.errors import ModelError
-from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats, take_positions
-from loopcast.zoo.holiday import holiday_of_days
+from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, from_floats, take_positions
+from loopcast.zoo.calendar_columns import TERMS, YEAR_DAYS, Calendar
 from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.responses import DEPTH_DAYS, Response, count_columns, find_response
 
 HALF_LIFE_YEARS = 2.0  # after which a value counts half
-YEAR_WAVES, DAY_WAVES = 3, 12  # harmonics of the yearly and of the daily profile
-CHANGING_DAY_WAVES, CHANGING_YEAR_WAVES = 4, 2  # those of the daily profile, and of weekdays, that change over the year
-RIDGE_DAYS, TREND_RIDGE_DAYS = 0.125, 30.0  # penalties, in days of data
+RIDGE_DAYS, TREND_RIDGE_DAYS, RESPONSE_RIDGE_DAYS = 0.125, 30.0, 0.5  # penalties, in days of data
+RESPONSE_WAVES = 2  # harmonics of the time of day by which a response differs
 FEWEST_DAYS = 14
-TERMS = ("level", "time of year", "kind of day", "time of day")
-YEAR_DAYS = 365.25
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """How times become columns.
-
-    Args:
-        per_day: steps in a day, at least 1.
-        place: where public holidays are taken from, or None.
-        anchor: local time from which years are counted, ISO 8601.
-    """
-
-    per_day: int
-    place: str | None
-    anchor: str
-
-    def years(self, local: pd.DatetimeIndex) -> FloatArray:
-        """Return the years from the anchor to each time."""
-        return np.asarray((local - pd.Timestamp(self.anchor)) / pd.Timedelta(days=YEAR_DAYS), dtype=np.float64)
-
-    def columns(self, local: pd.DatetimeIndex) -> tuple[FloatArray, IntArray]:
-        """Return the columns of each time, shape (T, K), and the number of the term each belongs to, shape (K,).
-
-        The first column is constant; the trend, which ends at the origin, has none.
-        """
-        hours = (local.hour + local.minute / 60.0).to_numpy()
-        year = waves((local.dayofyear.to_numpy() - 1 + hours / 24.0) / YEAR_DAYS, YEAR_WAVES)
-        day = waves(hours / 24.0, min(DAY_WAVES, self.per_day // 2))
-        weekday = local.dayofweek.to_numpy()
-        free = np.array([bool(name) for name in holiday_of_days(local, self.place)], dtype=bool)
-        kind = np.where(free, 3, np.maximum(weekday - 4, 0))
-        kinds, days = np.eye(4)[kind], np.eye(8)[np.where(free, 7, weekday)]
-        parts = [
-            (0, np.ones((len(local), 1))),
-            (1, year),
-            (2, days),
-            (2, cross(kinds[:, 1:], year[:, : 2 * CHANGING_YEAR_WAVES])),
-            (3, cross(kinds, day)),
-            (3, cross(year, day[:, : 2 * CHANGING_DAY_WAVES])),
-        ]
-        term = np.concatenate([np.full(part.shape[1], number, dtype=np.int64) for number, part in parts])
-        return np.concatenate([part for _, part in parts], axis=1), term
-
-
-def waves(phase: FloatArray, count: int) -> FloatArray:
-    """Return sines and cosines of the first harmonics, shape (T, 2 count).
-
-    Args:
-        phase: in periods, shape (T,).
-        count: number of harmonics.
-    """
-    angle = 2.0 * np.pi * phase[:, None] * np.arange(1, count + 1)
-    return np.stack([np.sin(angle), np.cos(angle)], axis=2).reshape(len(phase), 2 * count)
-
-
-def cross(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Return all products of columns, shape (T, left columns x right columns)."""
-    return np.asarray((left[:, :, None] * right[:, None]).reshape(len(left), -1))
+MOST_PREDICTORS = 4
+Responses = tuple[tuple[Response, ...], ...]  # of each series
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,62 +29,131 @@ class Sums:
     """What was learned of each series: sums over its values, older ones counting less.
 
     Args:
-        gram: products of columns, the trend last, shape (S, K + 1, K + 1).
-        moment: products of columns and target, shape (S, K + 1).
+        gram: products of the calendar's columns, the trend and the responses' columns, shape (S, P, P).
+        moment: products of these and the target, shape (S, P).
+        usual: products of the calendar's columns with each other and the responses' columns, at every time with
+            predictors, all counting the same, shape (S, K, K + R).
     """
 
     gram: FloatArray
     moment: FloatArray
+    usual: FloatArray
 
     def forget(self, steps: IntArray, half_life: float) -> "Sums":
         """Return the sums some steps later, shape (S,)."""
         share = 0.5 ** (steps / half_life)
-        return Sums(self.gram * share[:, None, None], self.moment * share[:, None])
+        return Sums(self.gram * share[:, None, None], self.moment * share[:, None], self.usual)
 
-    def add(self, panel: Panel, calendar: Calendar, since: IntArray, ends: IntArray) -> "Sums":
+    def add(self, panel: Panel, calendar: Calendar, responses: Responses, since: IntArray, ends: IntArray) -> "Sums":
         """Return the sums with the values after `since` up to `ends`."""
-        gram, moment = self.gram.copy(), self.moment.copy()
         first, last = max(0, int(since.min()) + 1), int(ends.max()) + 1
         if first >= last:
             return self
-        local = panel.local[first:last]
-        design = np.column_stack([calendar.columns(local)[0], calendar.years(local)])
-        target = panel.measured(panel.spec.target)[:, first:last]
-        position = np.arange(first, last)
-        half_life = HALF_LIFE_YEARS * YEAR_DAYS * calendar.per_day
+        start = max(0, first - DEPTH_DAYS * calendar.per_day)
+        position, target = np.arange(start, last), panel.measured(panel.spec.target)[:, start:last]
+        columns = calendar.columns(panel.local[start:last])[0]
+        trend = calendar.years(panel.local[start:last])[:, None]
+        day = calendar.day_waves(panel.local[start:last])[:, : 2 * RESPONSE_WAVES]
+        made = [arrays.copy() for arrays in (self.gram, self.moment, self.usual)]
         for series in range(len(ends)):
-            rows = np.isfinite(target[series]) & (position > since[series]) & (position <= ends[series])
-            chosen = design[rows]
-            weighted = chosen * 0.5 ** ((ends[series] - position[rows]) / half_life)[:, None]
-            gram[series] += weighted.T @ chosen
-            moment[series] += weighted.T @ target[series, rows]
-        return Sums(gram, moment)
+            values = [
+                response.columns(panel.measured(response.predictor)[series, start:last], day, calendar.per_day)
+                for response in responses[series]
+            ]
+            response_columns = np.concatenate([np.empty((len(day), 0)), *values], axis=1)
+            new = (position > since[series]) & (position <= ends[series])
+            age = (ends[series] - position) / half_life(calendar)
+            products = multiply(columns, trend, response_columns, target[series], new, 0.5**age)
+            for total, product in zip(made, products, strict=True):
+                total[series][tuple(slice(0, size) for size in product.shape)] += product
+        return Sums(*made)
 
     def solve(self, per_day: int) -> FloatArray:
-        """Return the ridge coefficients, shape (S, K + 1); NaN for a series without a value."""
+        """Return the coefficients of the calendar and the trend, shape (S, K + 1); NaN for a series without a value.
+
+        Responses act through what their predictors usually are: their columns are replaced by those columns' own
+        regression on the calendar.
+        """
+        width = self.usual.shape[1]
         penalty = np.full(self.gram.shape[1], RIDGE_DAYS * per_day)
-        penalty[0], penalty[-1] = 1e-9, TREND_RIDGE_DAYS * per_day
+        penalty[0], penalty[width], penalty[width + 1 :] = (
+            1e-9,
+            TREND_RIDGE_DAYS * per_day,
+            RESPONSE_RIDGE_DAYS * per_day,
+        )
         made = np.linalg.solve(self.gram + np.diag(penalty), self.moment[..., None])[..., 0]
-        return np.where(self.gram[:, :1, 0] > 0, made, np.nan)
+        usual = np.linalg.solve(self.usual[..., :width] + np.diag(penalty[:width]), self.usual[..., width:])
+        made[:, :width] += (usual @ made[:, width + 1 :, None])[..., 0]
+        return np.where(self.gram[:, :1, 0] > 0, made[:, : width + 1], np.nan)
+
+
+def find_responses(panel: Panel, ends: IntArray) -> Responses:
+    """Return what each series responds to: predictors that are not known ahead, up to `MOST_PREDICTORS` of them."""
+    names = [name for name in panel.x if name not in panel.known_ahead]
+    if len(names) > MOST_PREDICTORS:
+        return tuple(() for _ in ends)
+    target, time = panel.measured(panel.spec.target), np.arange(len(panel.local))
+    found = []
+    for series, end in enumerate(ends):
+        known = np.isfinite(target[series]) & (time <= end)
+        each = (find_response(name, panel.measured(name)[series, known]) for name in names)
+        found.append(tuple(response for response in each if response is not None))
+    return tuple(found)
+
+
+def half_life(calendar: Calendar) -> float:
+    """Return the steps after which a value counts half."""
+    return HALF_LIFE_YEARS * YEAR_DAYS * calendar.per_day
+
+
+def multiply(
+    columns: FloatArray,
+    trend: FloatArray,
+    response: FloatArray,
+    target: FloatArray,
+    new: BoolArray,
+    weight: FloatArray,
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return one series' products of columns as in `Sums`: gram, moment, usual.
+
+    Args:
+        columns: of the calendar, shape (T, K).
+        trend: shape (T, 1).
+        response: columns of the predictors, shape (T, R).
+        target: shape (T,).
+        new: which rows count.
+        weight: of each row in gram and moment.
+    """
+    known = new & np.isfinite(response).all(axis=1)
+    usual = columns[known].T @ np.concatenate([columns[known], response[known]], axis=1)
+    known &= np.isfinite(target)
+    design = np.concatenate([columns[known], trend[known], response[known]], axis=1)
+    weighted = design * weight[known, None]
+    return weighted.T @ design, weighted.T @ target[known], usual
 
 
 class CalendarProfile(Member):
-    """Ridge regression on the calendar; `parameters`: none."""
+    """Ridge regression on the calendar and on what predictors usually are at that time; `parameters`: none."""
 
     kind = "calendar_profile"
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedCalendarProfile":
         """Return the profile of each series."""
-        days = (
-            int(np.isfinite(panel.y[:, : int(ends.max(initial=-1)) + 1]).sum(axis=1).max(initial=0)) / situation.stride
-        )
+        count = np.isfinite(panel.y[:, : int(ends.max(initial=-1)) + 1]).sum(axis=1).max(initial=0)
+        days = int(count) / situation.stride
         if days < FEWEST_DAYS:
             raise ModelError(f"found {days:.1f} days of history; a calendar profile needs {FEWEST_DAYS}")
         calendar = Calendar(situation.stride, situation.holidays, panel.local[int(ends.max())].isoformat())
-        width = calendar.columns(panel.local[:1])[0].shape[1] + 1
-        nothing = Sums(np.zeros((len(ends), width, width)), np.zeros((len(ends), width)))
-        sums = nothing.add(panel, calendar, np.full(len(ends), -1, dtype=np.int64), ends)
-        return FittedCalendarProfile(self.name, panel.spec.target, situation.steps, calendar, sums)
+        responses = find_responses(panel, ends)
+        width = calendar.columns(panel.local[:1])[0].shape[1]
+        each = count_columns(min(2 * RESPONSE_WAVES, 2 * calendar.day_count), situation.stride)
+        more = each * max((len(response) for response in responses), default=0)
+        size, n_series = width + 1 + more, len(ends)
+        nothing = Sums(
+            np.zeros((n_series, size, size)), np.zeros((n_series, size)), np.zeros((n_series, width, width + more))
+        )
+        sums = nothing.add(panel, calendar, responses, np.full(n_series, -1, dtype=np.int64), ends)
+        return FittedCalendarProfile(self.name, panel.spec.target, situation.steps, calendar, responses, sums)
 
 
 class FittedCalendarProfile(FittedMember):
@@ -150,16 +161,19 @@ class FittedCalendarProfile(FittedMember):
 
     kind = "calendar_profile"
 
-    def __init__(self, name: str, target: str, steps: int, calendar: Calendar, sums: Sums) -> None:
+    def __init__(
+        self, name: str, target: str, steps: int, calendar: Calendar, responses: Responses, sums: Sums
+    ) -> None:
         """Keep what was learned."""
-        self.name, self.target, self.steps, self.calendar, self.sums = name, target, steps, calendar, sums
+        self.name, self.target, self.steps = name, target, steps
+        self.calendar, self.responses, self.sums = calendar, responses, sums
         self.coefficients = sums.solve(calendar.per_day)
 
     def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedCalendarProfile":
         """Return the profile after new values; the cost does not depend on the history."""
-        half_life = HALF_LIFE_YEARS * YEAR_DAYS * self.calendar.per_day
-        sums = self.sums.forget(np.maximum(ends - since, 0), half_life).add(panel, self.calendar, since, ends)
-        return FittedCalendarProfile(self.name, self.target, self.steps, self.calendar, sums)
+        sums = self.sums.forget(np.maximum(ends - since, 0), half_life(self.calendar))
+        sums = sums.add(panel, self.calendar, self.responses, since, ends)
+        return FittedCalendarProfile(self.name, self.target, self.steps, self.calendar, self.responses, sums)
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
         """Return the profile at the targets' times on the level of the origin."""
@@ -185,8 +199,10 @@ class FittedCalendarProfile(FittedMember):
         return np.where(known[:, :, None, None], np.stack(parts, axis=3), np.nan)
 
     def offsets(self) -> tuple[Offset, ...]:
-        """Return the origin's value: nothing before it is looked at."""
-        return (Offset(self.target, 0, 0),)
+        """Return the origin's value, and the days of predictors that an update looks at."""
+        names = dict.fromkeys(response.predictor for each in self.responses for response in each)
+        depth = -DEPTH_DAYS * self.calendar.per_day
+        return (Offset(self.target, 0, 0), *(Offset(name, depth, 0) for name in names))
 
     def importances(self) -> Mapping[str, float]:
         """Return the calendar alone."""
@@ -202,13 +218,19 @@ class FittedCalendarProfile(FittedMember):
             "place": self.calendar.place,
             "anchor": self.calendar.anchor,
             "coefficients": as_floats(self.coefficients),
+            "responses": [[asdict(response) for response in each] for each in self.responses],
             "gram": self.sums.gram,
             "moment": self.sums.moment,
+            "usual": self.sums.usual,
         }
 
     @classmethod
     def from_document(cls, document: Json) -> "FittedCalendarProfile":
         """Return the member that `to_document` wrote."""
         calendar = Calendar(document["per_day"], document["place"], document["anchor"])
-        sums = Sums(from_floats(document["gram"]), from_floats(document["moment"]))
-        return cls(document["name"], document["target"], document["steps"], calendar, sums)
+        sums = Sums(*(from_floats(document[name]) for name in ("gram", "moment", "usual")))
+        responses = tuple(
+            tuple(Response(item["predictor"], tuple(item["knots"]), item["scale"]) for item in each)
+            for each in document["responses"]
+        )
+        return cls(document["name"], document["target"], document["steps"], calendar, responses, sums)
