@@ -135,3 +135,11 @@ def test_errors_are_traced_per_report_beside_the_naives(played: Project) -> None
     mine = traced[traced["who"] == "forecast"].set_index("version")["mae"]
     assert mine.to_dict() == {v: facts(played, v)["mae"] for v in ("v00000002", "v00000003")}
     assert set(trace_errors(played, until="v00000002")["version"]) == {"v00000002"}
+
+
+@pytest.mark.parametrize("hour", pd.date_range("2024-02-25 12:00", "2024-02-29 12:00", freq="12h"))
+def test_the_forecasts_found_are_those_that_cover_the_actuals(played: Project, hour: pd.Timestamp) -> None:
+    actuals = pd.DataFrame({"at": [hour], "count": [1.0]})
+    tables = {f"v0000000{number}": played.store.outputs.read(FORECASTS, f"v0000000{number}") for number in (1, 2)}
+    covering = [version for version, table in tables.items() if table["timestamp"].between(hour, hour).any()]
+    assert find_forecasts(played, actuals, before="v00000003") == covering

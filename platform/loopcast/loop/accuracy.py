@@ -18,9 +18,11 @@ from loopcast.loop.slices import period_starts, read_targets
 from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
 from loopcast.schemas import accuracy_schema, check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
+from loopcast.store.version_records import version_key, version_number
 
 CELLS = "accuracy_cells"
 LOOK_BACK = 60
+ENDED_BEFORE = 14
 ALL_REPORTS = 1_000_000
 
 
@@ -147,17 +149,26 @@ def read_actuals(project: Project, version: str) -> pd.DataFrame:
 
 
 def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> list[str]:
-    """Return the versions before one whose forecasts cover any of the actuals' time, oldest first."""
+    """Return the versions before one whose forecasts cover any of the actuals' time, oldest first.
+
+    It goes back from version to version until forecasts have ended before the actuals for so many in a row: data end
+    later from version to version, but for a few whose newest rows were removed.
+    """
     spec, zoos = project.store.spec, list_zoos(project)
     if actuals.empty:
         return []
     first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
-    found = []
-    for version in project.store.outputs.partitions(FORECASTS):
-        manifest = find_production(project, FORECASTS, version, zoos) if version < before else None
-        if manifest and manifest.facts["covers_to"] >= first and manifest.facts["covers_from"] <= last:
-            found.append(version)
-    return found
+    found, ended = [], 0
+    for number in range(version_number(before) - 1, 0, -1):
+        manifest = find_production(project, FORECASTS, version_key(number), zoos)
+        if manifest is None:
+            continue
+        ended = 0 if manifest.facts["covers_to"] >= first else ended + 1
+        if not ended and manifest.facts["covers_from"] <= last:
+            found.append(manifest.partition)
+        if ended >= ENDED_BEFORE:
+            break
+    return found[::-1]
 
 
 def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from typing import Any
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
-from loopcast.zoo.document import zoo_from_document
+from loopcast.zoo.document import promise_from_document, zoo_from_document
 from loopcast.zoo.rebuild import Scope
-from loopcast.zoo.zoo import Zoo
+from loopcast.zoo.zoo import BinPromise, Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
 ZOO_DOCUMENTS, FORECASTS = "zoos", "forecasts"
@@ -171,6 +171,12 @@ def choose_zoo(project: Project, version: str, *, choice: ZooChoice = ZooChoice.
         return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])
     entry = zoo_for_version(project, version)
     return (entry.zoo, entry.digest) if entry else None
+
+
+def read_promise(project: Project, digest: str) -> tuple[tuple[BinPromise, ...], str]:
+    """Return what a zoo promised, and the local time up to which its build had learned; its models are not read."""
+    document = project.store.outputs.read_document(ZOO_DOCUMENTS, digest, with_arrays=False)
+    return promise_from_document(document), str(document["training_end"])
 
 
 def read_zoo(project: Project, digest: str) -> Zoo:

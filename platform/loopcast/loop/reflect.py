@@ -11,7 +11,7 @@ import pandas as pd
 
 from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import FORECASTS, BuildRequest, list_builds, list_in_force, open_build, read_zoo
+from loopcast.loop.forces import FORECASTS, BuildRequest, list_builds, list_in_force, open_build, read_promise
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import (
     Decision,
@@ -22,7 +22,6 @@ from loopcast.reflection.decision import (
     decide,
 )
 from loopcast.store.version_records import VersionRecord
-from loopcast.zoo.zoo import Zoo
 
 DECISIONS = "decisions"
 
@@ -112,13 +111,13 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
     since = _versions_since_build(project, newest.version)
     if in_force is None:
         return Evidence(has_zoo=False, versions_since_build=since)
-    zoo = read_zoo(project, in_force.digest)
+    promise, training_end = read_promise(project, in_force.digest)
     cells = read_cells(project, until=newest.version)
-    trailing = compare_with_promise(cells, zoo.promise, make_policy(project), since=in_force.from_version)
+    trailing = compare_with_promise(cells, promise, make_policy(project), since=in_force.from_version)
     return Evidence(
         has_zoo=True,
         versions_since_build=since,
-        age_days=_age_days(zoo, newest),
+        age_days=_age_days(training_end, newest),
         production_mae=trailing.production_mae,
         promised_mae=trailing.promised_mae,
         scored_versions=trailing.scored_versions,
@@ -136,11 +135,11 @@ def _versions_since_build(project: Project, version: str) -> int:
     return sum(r.status == "accepted" and builds[-1].version < r.version <= version for r in records)
 
 
-def _age_days(zoo: Zoo, newest: VersionRecord) -> float:
+def _age_days(training_end: str, newest: VersionRecord) -> float:
     """Return the data time between the last target the zoo learned from and the version's end, in days."""
     if newest.last_timestamp is None:
         return 0.0
-    return max(0.0, (pd.Timestamp(newest.last_timestamp) - pd.Timestamp(zoo.training_end)) / pd.Timedelta("1D"))
+    return max(0.0, (pd.Timestamp(newest.last_timestamp) - pd.Timestamp(training_end)) / pd.Timedelta("1D"))
 
 
 def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:

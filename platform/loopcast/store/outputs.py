@@ -168,8 +168,14 @@ class OutputStore:
         self._lake.put_content(self._document_path(kind, digest), content)
         return digest
 
-    def read_document(self, kind: str, digest: str) -> dict[str, Any]:
-        """Return a document; raises NotFoundError where there is none and DamageError where it has changed."""
+    def read_document(self, kind: str, digest: str, *, with_arrays: bool = True) -> dict[str, Any]:
+        """Return a document; raises NotFoundError where there is none and DamageError where it has changed.
+
+        Args:
+            kind: what it is.
+            digest: its digest.
+            with_arrays: False: as it stands in the JSON, for those who look at nothing else.
+        """
         path = self._document_path(kind, digest)
         if not self._lake.exists(path):  # what stands in its place after an erasure
             self._tombstones.refresh()
@@ -177,7 +183,7 @@ class OutputStore:
             path = self._document_path(kind, digest)
         # Bytes that have their digest are what was written: parsing them is enough.
         document: dict[str, Any] = json.loads(read_content(self._lake, path, digest=digest))
-        if NPZ not in document:
+        if NPZ not in document or not with_arrays:
             return document
         arrays = self._document_path(kind, document[NPZ], end="npz")
         return join_arrays(document, read_content(self._lake, arrays, digest=document[NPZ]))

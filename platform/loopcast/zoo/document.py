@@ -83,7 +83,7 @@ def zoo_from_document(document: Json) -> Zoo:
         seasonal_periods=tuple(document["seasonal_periods"]),
         series=tuple(tuple(key) for key in document["series"]),
         blocks=tuple(block_from_document(block) for block in document["blocks"]),
-        promise=tuple(BinPromise(**row) for row in document["promise"]),
+        promise=promise_from_document(document),
         training_start=document["training_start"],
         training_end=document["training_end"],
         training_length=document["training_length"],
@@ -94,6 +94,11 @@ def zoo_from_document(document: Json) -> Zoo:
         failures=tuple(Failure(**failure) for failure in document["failures"]),
         difficulty=document.get("difficulty"),
     )
+
+
+def promise_from_document(document: Json) -> tuple[BinPromise, ...]:
+    """Return what the zoo of a document promised; every format says it alike."""
+    return tuple(BinPromise(**row) for row in document["promise"])
 
 
 def _to_availability(item: Json) -> Availability:
