@@ -3,7 +3,7 @@
 Rows are added, never refitted. Which lags and effects there are, and running forecasts, does not belong here.
 """
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -125,31 +125,36 @@ def add_rows(
     present = np.isfinite(z)
     values = np.where(present, z, 0.0)
     changes = differences(values, present.astype(np.float64), recipe.difference)
-    time = np.arange(low, high)
+    time, fresh = np.arange(low, high), old.count == 0
     new = (time > since[:, None]) & (time <= ends[:, None]) & measured[:, low:high]
-    based = shift(present, recipe.difference)[:, low:high]
-    fresh = old.count == 0
+    told = new & shift(present, recipe.difference)[:, low:high]
     warm = np.minimum(recipe.depth, new.sum(axis=1) // 2)
-    first = np.where(fresh, np.where(present.any(axis=1), first_present(z), 0) + warm, 0)
-    used = new & based & (time >= first[:, None])
-    age = np.where(used, ends[:, None] - time, 0)
-    weight = used * (0.5 ** (age / recipe.half_life) if recipe.half_life else 1.0)
-    decay = 0.5 ** ((ends - since) / recipe.half_life) if recipe.half_life else np.ones(len(ends))
-    decay = np.where(fresh, 1.0, decay)
+    first = np.where(fresh, np.minimum(first_present(z), high) + warm, 0)
+    weight = fade(recipe, ends[:, None] - time) * (told & (time >= first[:, None]))
+    decay = np.where(fresh, 1.0, fade(recipe, ends - since))
     rows = lagged_columns(changes, recipe.lags, low, high)
     weighted = rows * weight[..., None]
-    sums = old.sums * decay[:, None, None]
-    weights = old.weights * decay[:, None]
+    sums, weights = old.sums * decay[:, None, None], old.weights * decay[:, None]
     period, series = recipe.effects.long, np.arange(len(z))[:, None]
-    for start in range(0, high - low, period):
+    for start in range(0, high - low, period):  # a phase is there once in each part: no sum is lost
         part = slice(start, start + period)
         places = (time[part] + phase[:, None]) % period
         sums[series, places] += weighted[:, part]
         weights[series, places] += weight[:, part]
-    gram = old.gram * decay[:, None, None] + np.matmul(np.swapaxes(weighted, 1, 2), rows)
     seen = old.count + new.sum(axis=1)
-    ranges = widen(old.ranges, changes[:, low:high], values[:, low:high], new & based, new, fresh)
-    return Sums(gram, sums, weights, ranges, seen, np.where(fresh, seen, old.start))
+    return Sums(
+        gram=old.gram * decay[:, None, None] + np.matmul(np.swapaxes(weighted, 1, 2), rows),
+        sums=sums,
+        weights=weights,
+        ranges=widen(old.ranges, changes[:, low:high], values[:, low:high], told, new, fresh),
+        count=seen,
+        start=np.where(fresh, seen, old.start),
+    )
+
+
+def fade(recipe: Recipe, age: IntArray) -> FloatArray:
+    """Return the weight of rows so many steps old."""
+    return np.asarray(0.5 ** (np.maximum(age, 0) / recipe.half_life)) if recipe.half_life else np.ones(age.shape)
 
 
 def shift(values: BoolArray, steps: int) -> BoolArray:
@@ -208,8 +213,3 @@ def limits(state: Sums, zero: FloatArray) -> FloatArray:
     span, whole = high - low, top - bottom
     floor = np.minimum(np.maximum(bottom - whole, zero), bottom)
     return np.stack([low - MARGIN * span, high + MARGIN * span, floor, top + whole], axis=1)
-
-
-def with_start(state: Sums) -> Sums:
-    """Return the sums as if they had just been made from scratch."""
-    return replace(state, start=state.count)

@@ -138,8 +138,11 @@ def test_past_values_are_grouped_by_cycle():
     panel = panel_of(seasonal(120))
     made = Autoregression({"variant": "profile"}).fit(panel, WEEK, panel.last).contributions(panel, panel.last[:, None])
     names = [term.name for term in made.terms]
-    assert names == ["y[0]", "y[-3:-1]", "y[-4]", "season_4", "season_12", "limits", "constant"]
+    assert names == ["y[0]", "y[-3:-1]", "y[-4]", "constant", "season_4", "season_12", "limits"]
     assert {term.variable for term in made.terms} == {"y", ""}
+    plain = Autoregression({"variant": "difference"}).fit(panel, Situation(3, 0, 1), panel.last)
+    names = [term.name for term in plain.contributions(panel, panel.last[:, None]).terms]
+    assert names == ["y[0]", "y[-1]", "y[-2]", "y[-3]", "y[-4]", "constant", "limits"]
 
 
 def test_unknown_variants_and_empty_panels_are_refused():

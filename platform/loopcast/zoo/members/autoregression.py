@@ -236,16 +236,17 @@ class FittedAutoregression(FittedMember):
         course, scaling, known = self._course(panel, origins)
         group, names = self._groups()
         addends = unroll(course, group, len(names))
-        constant = addends[..., len(names)]
-        kept = np.delete(addends, len(names), axis=-1)
-        split = scaling.split(np.concatenate([kept, constant[..., None]], axis=-1))
-        split[..., -2] += split[..., -1]
-        split = np.where(known[:, None, None], split[..., :-1], np.nan)
+        split = scaling.split(addends)
+        split[..., len(names)] += split[..., -1]
         short, long = self.recipe.effects.short, self.recipe.effects.long
-        past = [Term(name, self.target) for name in names]
-        seasons = [Term(f"season_{short}", ""), Term(f"season_{long}" if long > short else "season_long", "")]
-        terms = (*past, *seasons, Term("limits", self.target), Term("constant", ""))
-        return Contributions(terms, split.reshape(*origins.shape, self.steps, -1))
+        terms = [Term(name, self.target) for name in names]
+        terms += [Term("constant", ""), Term(f"season_{short}", ""), Term(f"season_{long}", "")]
+        terms += [Term("limits", self.target)]
+        there = np.ones(len(terms), dtype=bool)
+        there[len(names) + 1 : len(names) + 3] = short > 1, long > short
+        made = np.where(known[:, None, None], split[..., :-1][..., there], np.nan)
+        kept = tuple(term for term, is_there in zip(terms, there, strict=True) if is_there)
+        return Contributions(kept, made.reshape(*origins.shape, self.steps, -1))
 
     def _course(self, panel: Panel, origins: IntArray) -> tuple[Course, LogScale, BoolArray]:
         rows = np.repeat(np.arange(len(origins)), origins.shape[1])

@@ -140,14 +140,17 @@ class FittedSmoothing(FittedMember):
         """Return the parts of the state."""
         addends, scaling, known = self._addends(panel, origins)
         split = np.where(known[:, None, None], scaling.split(addends), np.nan)
-        terms = (
-            Term("level", self.target),
-            Term(f"season_{self.periods[0]}", ""),
-            Term(f"season_{self.periods[1]}" if self.periods[1] > 1 else "season_long", ""),
-            Term(f"{self.target}[0]", self.target),
-            Term("constant", ""),
-        )
-        return Contributions(terms, split.reshape(*origins.shape, self.steps, -1))
+        short, long = self.periods
+        parts = [
+            (Term("level", self.target), True),
+            (Term(f"season_{short}", ""), short > 1),
+            (Term(f"season_{long}", ""), long > 1),
+            (Term(f"{self.target}[0]", self.target), True),
+            (Term("constant", ""), True),
+        ]
+        kept = tuple(term for term, is_there in parts if is_there)
+        made = split[..., [is_there for _, is_there in parts]]
+        return Contributions(kept, made.reshape(*origins.shape, self.steps, -1))
 
     def _addends(self, panel: Panel, origins: IntArray) -> tuple[FloatArray, LogScale, BoolArray]:
         """Return level, effects and error of each step on the scale, shape (R, H, 4), and whether there is a value."""
