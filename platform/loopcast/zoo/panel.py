@@ -10,7 +10,7 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from loopcast.dataops.frequency import is_sub_daily, local_time, regular_grid, step_ns
+from loopcast.dataops.frequency import count_periods, is_sub_daily, local_time, regular_grid, step_ns
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, TimeArray, last_present
@@ -139,6 +139,14 @@ class Panel:
         if name in self.imputed:
             before &= time <= last_present(np.where(before, self.measured(name), np.nan))[:, None]
         return np.where(before, values, np.nan)
+
+
+def find_positions(panel: Panel, times: TimeArray) -> IntArray:
+    """Return the positions of local times on a panel's grid, negative before its start; -1 for NaT."""
+    unique, inverse = np.unique(times, return_inverse=True)
+    start, frequency = panel.local[0], panel.spec.frequency
+    places = [-1 if pd.isna(time) else count_periods(start, pd.Timestamp(time), frequency) for time in unique]
+    return np.array(places, dtype=np.int64)[inverse].reshape(times.shape)
 
 
 def find_predictor_ends(panel: Panel, steps: int) -> tuple[tuple[str, int], ...]:

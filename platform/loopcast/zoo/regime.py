@@ -4,7 +4,7 @@ How a member learns does not belong here; a member that was chosen and fails is 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -81,17 +81,8 @@ def find_regime(panel: Panel, situation: Situation, ends: IntArray) -> Regime:
 def choose_members(spec: ZooSpec, regime: Regime) -> tuple[MemberChoice, ...]:
     """Return the members asked for, or what every rule says of the regime."""
     if spec.members:
-        chosen = [MemberChoice(member, taken=True, reason="asked for") for member in spec.members]
-    else:
-        chosen = [choice for rule in RULES for choice in rule(regime)]
-    return tuple(replace(choice, spec=with_seed(choice.spec, spec.seed)) for choice in chosen)
-
-
-def with_seed(member: MemberSpec, seed: int) -> MemberSpec:
-    """Return a member that draws random numbers with the zoo's seed, where it was not given one of its own."""
-    if member.name not in SEEDED or "seed" in member.parameters:
-        return member
-    return replace(member, parameters=MappingProxyType({**member.parameters, "seed": seed}))
+        return tuple(MemberChoice(member, taken=True, reason="asked for") for member in spec.members)
+    return tuple(choice for rule in RULES for choice in rule(regime))
 
 
 def _seasonal_naive(regime: Regime) -> Iterator[MemberChoice]:
@@ -176,7 +167,6 @@ def _calendar(regime: Regime) -> Iterator[MemberChoice]:
     yield MemberChoice(MemberSpec("calendar_profile"), taken=taken, reason=reason, prior=3.0)
 
 
-SEEDED = frozenset({"net", "boosted"})
 LINEAR_PROBLEMS, LINEAR_ROWS = 12_000, 1_000_000
 CALENDAR_YEARS, CALENDAR_CELLS = 2.0, 10_000_000
 YEAR_DAYS = 365.25

@@ -7,15 +7,13 @@ does not belong here, see `loopcast.zoo.build` and `loopcast.zoo.rebuild`.
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
 
-from loopcast.dataops.frequency import count_periods
-from loopcast.zoo.arrays import BoolArray, IntArray, TimeArray, take_positions
+from loopcast.zoo.arrays import BoolArray, IntArray, take_positions
 from loopcast.zoo.ask import ask
 from loopcast.zoo.choice import find_rows, find_series
 from loopcast.zoo.corrections.base import FittedCorrection, Made
 from loopcast.zoo.members.base import Situation
-from loopcast.zoo.panel import Panel
+from loopcast.zoo.panel import Panel, find_positions
 from loopcast.zoo.zoo import Block, Pending, Zoo
 
 
@@ -64,14 +62,6 @@ def align_panel(panel: Panel, rows: IntArray, n_series: int) -> tuple[Panel, Boo
     here = np.flatnonzero(rows >= 0)
     order[rows[here]], known[rows[here]] = here, True
     return panel.select(order), known
-
-
-def find_positions(panel: Panel, times: TimeArray) -> IntArray:
-    """Return the positions of local times on a panel's grid, negative before its start; -1 for NaT."""
-    unique, inverse = np.unique(times, return_inverse=True)
-    start, frequency = panel.local[0], panel.spec.frequency
-    places = [-1 if pd.isna(time) else count_periods(start, pd.Timestamp(time), frequency) for time in unique]
-    return np.array(places, dtype=np.int64)[inverse].reshape(times.shape)
 
 
 def find_origins(panel: Panel, situation: Situation, known: BoolArray) -> IntArray:

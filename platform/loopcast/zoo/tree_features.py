@@ -6,6 +6,7 @@ A row belongs to one series, origin and step ahead, and knows the target up to t
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,6 +51,12 @@ class TreeRecipe:
     place: str | None
     known_ahead: tuple[str, ...]
     measured: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> "TreeRecipe":
+        """Return the recipe whose fields, as JSON values, are given."""
+        names = {name: tuple(document[name]) for name in ("others", "known_ahead")}
+        return cls(**{**document, **names, "measured": tuple((name, lead) for name, lead in document["measured"])})
 
     @property
     def periods_back(self) -> tuple[int, ...]:

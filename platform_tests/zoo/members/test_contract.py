@@ -30,6 +30,7 @@ SPECS = {
     "net": MemberSpec("net", {"count": 2, "epochs": 3}),
     "seasonal_naive": MemberSpec("seasonal_naive", {"period": 7}),
     "smoothing": MemberSpec("smoothing"),
+    "stacked": MemberSpec("stacked", {"trees": 20, "refit_origins": 2}),
     "sktime": MemberSpec("sktime", {"forecaster": NAIVE, "params": {"sp": 7}, "training_length": 60}),
 }
 
@@ -75,6 +76,7 @@ REFUSED = {
     ("lear", "ten points"),
     ("linear", "ten points"),
     ("net", "ten points"),
+    ("stacked", "ten points"),
 }
 
 

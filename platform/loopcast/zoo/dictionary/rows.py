@@ -78,8 +78,14 @@ def make_rows(panel: Panel, dictionary: Dictionary, origins: IntArray) -> Rows:
     if not origins.size:
         empty = np.empty(origins.shape)
         return Rows(empty[..., None], empty[..., None], empty)
+    return read_rows(panel, dictionary, origins)[0]
+
+
+def read_rows(panel: Panel, dictionary: Dictionary, origins: IntArray) -> tuple[Rows, FloatArray]:
+    """Return the rows of origins, shape (S, O), and the centers of the target's scale, of the same shape."""
     features, scaling = dictionary.values(panel, origins)
     positions = origins[:, :, None] + np.arange(1, dictionary.steps + 1)
     there = (origins >= 0)[:, :, None]
     targets = scaling.forward(take_positions(panel.measured(dictionary.target), positions))
-    return Rows(np.where(there, features, np.nan), np.where(there, targets, np.nan), scaling.scale)
+    rows = Rows(np.where(there, features, np.nan), np.where(there, targets, np.nan), scaling.scale)
+    return rows, scaling.center

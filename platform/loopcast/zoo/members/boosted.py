@@ -207,11 +207,8 @@ class FittedBoosted(FittedMember):
     @classmethod
     def from_document(cls, document: Json) -> "FittedBoosted":
         """Return the member that `to_document` wrote."""
-        raw = dict(document["recipe"])
-        raw["others"], raw["known_ahead"] = tuple(raw["others"]), tuple(raw["known_ahead"])
-        raw["measured"] = tuple((name, lead) for name, lead in raw["measured"])
         learned = {
-            "recipe": TreeRecipe(**raw),
+            "recipe": TreeRecipe.from_document(document["recipe"]),
             "situation": situation_from_document(document["situation"]),
             "terms": tuple(Term(name, variable) for name, variable in document["terms"]),
             "floor": from_floats(document["floor"]),

@@ -30,7 +30,7 @@ from loopcast.zoo.members.base import (
 )
 from loopcast.zoo.moments import Moments
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import share_out
+from loopcast.zoo.scaling import Scaling, share_out
 
 HALF_LIVES = (250.0, 2000.0)
 LIMIT = 2912  # rows a fit goes back at most
@@ -201,7 +201,10 @@ class FittedLear(FittedMember):
 
     def predict(self, panel: Panel, origins: IntArray) -> FloatArray:
         """Return the mean of the half-lives' forecasts."""
-        features, scaling = self.dictionary.values(panel, origins)
+        return self.predict_rows(*self.dictionary.values(panel, origins))
+
+    def predict_rows(self, features: FloatArray, scaling: Scaling) -> FloatArray:
+        """Return the forecasts of origins whose features, shape (S, O, K), are known already."""
         made = [scaling.inverse(self._bound(constant + x @ beta)) for x, beta, constant in self._parts(features)]
         return np.asarray(np.mean(made, axis=0))
 

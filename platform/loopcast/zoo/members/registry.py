@@ -17,6 +17,7 @@ KINDS = {
     "linear": ("loopcast.zoo.members.linear", "Linear", "FittedLinear"),
     "net": ("loopcast.zoo.members.net", "Net", "FittedNet"),
     "seasonal_naive": ("loopcast.zoo.members.seasonal_naive", "SeasonalNaive", "FittedSeasonalNaive"),
+    "stacked": ("loopcast.zoo.members.stacked", "Stacked", "FittedStacked"),
     "smoothing": ("loopcast.zoo.members.smoothing", "Smoothing", "FittedSmoothing"),
     "sktime": ("loopcast.zoo.members.sktime_member", "Sktime", "FittedSktime"),
 }
