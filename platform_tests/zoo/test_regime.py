@@ -23,7 +23,7 @@ def test_what_a_panel_is_like():
 
 
 def test_a_long_history_with_predictors_gets_every_direct_member():
-    assert {"seasonal_naive", "linear", "lear", "net", "boosted"} <= taken(PRICES)
+    assert {"seasonal_naive", "linear", "lear", "net", "boosted", "stacked"} <= taken(PRICES)
 
 
 def test_a_short_history_gets_no_network_and_a_shorter_one_no_lasso():

@@ -126,7 +126,15 @@ def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     taken = predictors > 0 and rows >= BOOSTED_ROWS and near
     reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"
     reason = reason if near else f"{regime.situation.steps} steps ahead: too far for values of the past alone"
-    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason, prior=BOOSTED_PRIOR)
+    yield MemberChoice(MemberSpec("boosted"), taken=taken, reason=reason)
+
+
+def _stacked(regime: Regime) -> Iterator[MemberChoice]:
+    predictors, cells = regime.n_ahead + regime.n_measured, regime.n_series * regime.situation.steps
+    taken = predictors > 0 and cells <= NET_CELLS and regime.n_origins >= STACKED_ORIGINS
+    found = f"{predictors} predictors, {cells} series times steps and {regime.n_origins} origins"
+    reason = f"{found}; it needs one, at most {NET_CELLS} and at least {STACKED_ORIGINS}"
+    yield MemberChoice(MemberSpec("stacked"), taken=taken, reason=reason, prior=BOOSTED_PRIOR)
 
 
 def _lear(regime: Regime) -> Iterator[MemberChoice]:
@@ -173,5 +181,5 @@ YEAR_DAYS = 365.25
 SCALES = ((28, 364, 1.0), (364, 364, 2.0), (7, 28, 1.0))  # level, spread and factor: usual, slow and quick
 LEAR_CELLS, LEAR_ORIGINS, LEAR_PRIOR = 600, 60, 3.0
 NET_CELLS, NET_ORIGINS, NET_PRIOR = 100, 180, 4.0
-BOOSTED_ROWS, BOOSTED_PRIOR = 1_000, 3.0
-RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted, _calendar)
+BOOSTED_ROWS, BOOSTED_PRIOR, STACKED_ORIGINS = 1_000, 3.0, 300
+RULES: tuple[Rule, ...] = (_seasonal_naive, _linear, _own_past, _lear, _net, _boosted, _stacked, _calendar)

@@ -18,22 +18,20 @@ CHOOSE_EVERY = 28  # rows after which penalties are chosen again
 
 
 def replay_lear(
-    fitted: FittedLear, panel: Panel, situation: Situation, origins: IntArray, ends: IntArray
+    fitted: FittedLear, panel: Panel, situation: Situation, origins: IntArray
 ) -> tuple[FittedLear, FloatArray]:
     """Return the member after the last origin, and what it would have said at each.
 
     Args:
         fitted: a member that has learned nothing that was due after the first origin.
-        panel: what is known.
+        panel: what is known, no target after the last origin.
         situation: what is forecast.
         origins: one stride apart, oldest first, shape (S, N).
-        ends: position of each series' last known target, shape (S,).
 
     Returns:
         The member, and forecasts of shape (S, N, H), in the target's unit.
     """
-    known = panel.cut(ends, ahead=situation.steps)
-    rows, center = read_rows(known, fitted.dictionary, origins)
+    rows, center = read_rows(panel, fitted.dictionary, origins)
     lag, state, made = waiting(situation), fitted.state, []
     for place in range(origins.shape[1]):
         if place >= lag:

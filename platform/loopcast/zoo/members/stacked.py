@@ -36,10 +36,10 @@ from loopcast.zoo.trees import Trees
 
 BASES = ((28, 364, 1.0), (364, 364, 2.0))  # level, spread and factor of the scales, see `Memory`
 HALF_LIVES = (1000,)
-WARM_UP = 200  # origins that the regressions have seen before the first error counts; a third of a shorter history
+SHORTEST_WARM_UP, WARM_UP = 30, 200  # origins the regressions have seen before the first error counts; half between
 MOST_ORIGINS = 1456
 REFIT_ORIGINS = 28
-FEWEST_ROWS = 500
+FEWEST_ROWS = 100
 LONG_AGO = 7  # strides
 
 
@@ -58,9 +58,10 @@ class Stacked(Member):
 
     def fit(self, panel: Panel, situation: Situation, ends: IntArray) -> "FittedStacked":
         """Return regressions after the last origin, and trees on what they got wrong over the history."""
+        panel = cut_at(panel, ends, situation.steps)
         history = int(np.max(ends, initial=0)) + 1
         most = min(MOST_ORIGINS + WARM_UP, history // situation.stride)
-        warm = min(WARM_UP, most // 3)
+        warm = min(WARM_UP, max(SHORTEST_WARM_UP, most // 2))
         origins = training_origins(ends, situation, limit=(most - warm) * situation.stride)
         first = origins[:, 0]
         half_lives = list(self.parameters.get("half_lives", HALF_LIVES))
@@ -68,7 +69,7 @@ class Stacked(Member):
         for level, spread, factor in BASES:
             scales = {"half_lives": half_lives, "level": level, "spread": spread, "factor": factor}
             start = Lear(scales).fit(panel.cut(first, ahead=situation.steps), situation, first)
-            fitted, said = replay_lear(start, panel, situation, origins, ends)
+            fitted, said = replay_lear(start, panel, situation, origins)
             bases.append(fitted)
             made.append(said)
         state = StackState(
@@ -139,7 +140,7 @@ class FittedStacked(FittedMember):
         """
         n_past = self.state.past.shape[1]
         origins = ends[:, None] - np.arange(n_past - 1, -1, -1, dtype=np.int64) * self.situation.stride
-        known = panel.cut(ends, ahead=self.situation.steps)
+        known = cut_at(panel, ends, self.situation.steps)
         series, place = np.nonzero(origins >= 0)
         rows = self._rows(known, series, origins[series, place], self.state.past[series, place])
         positions = origins[series, place][:, None] + np.arange(1, self.situation.steps + 1)
@@ -192,9 +193,14 @@ class FittedStacked(FittedMember):
         addends = np.concatenate([made, np.full((*made.shape[:2], 1), self.trees.expected)], axis=2)
         learned[series, place] = addends * rows.scale[:, None, None]
         terms = tuple(Term(f"trees:{term.name}", term.variable) for term in rows.terms)
+        shared = tuple(dict.fromkeys(term for part in parts for term in part.terms))
+        place_of = {term: number for number, term in enumerate(shared)}
+        mean = np.zeros((*said.shape[:3], len(shared)))
+        for part in parts:
+            places = [place_of[term] for term in part.terms]  # the terms of one regression are all different
+            mean[..., places] += part.addends / len(parts)
         return Contributions(
-            terms=(*(term for part in parts for term in part.terms), *terms, Term("trees:constant", "")),
-            addends=np.concatenate([*(part.addends / len(parts) for part in parts), learned], axis=3),
+            terms=(*shared, *terms, Term("trees:constant", "")), addends=np.concatenate([mean, learned], axis=3)
         )
 
     def update(self, panel: Panel, ends: IntArray, *, since: IntArray) -> "FittedStacked":
@@ -210,7 +216,7 @@ class FittedStacked(FittedMember):
 
     def go_on(self, panel: Panel, ends: IntArray, since: IntArray) -> "FittedStacked":
         """Return the member one origin later."""
-        view = panel.cut(ends, ahead=self.situation.steps)
+        view = cut_at(panel, ends, self.situation.steps)
         bases = tuple(base.update(view, ends, since=since) for base in self.state.bases)
         deepest = min(offset.first for base in bases for offset in base.offsets())
         start = max(0, int(ends.min(initial=0)) + deepest)
@@ -334,3 +340,8 @@ class FittedStacked(FittedMember):
         positions = (origins - back * stride)[:, None] + np.arange(1, self.situation.steps + 1)
         actual = take(panel.measured(self.recipe.target)[series], positions)
         return np.where(there[:, None] & (positions <= origins[:, None]), actual - said, np.nan)
+
+
+def cut_at(panel: Panel, ends: IntArray, steps: int) -> Panel:
+    """Return the panel as it was at the ends, whatever targets it holds after them."""
+    return replace(panel, y=panel.known_until(panel.spec.target, ends)).cut(ends, ahead=steps)
