@@ -212,9 +212,10 @@ def test_a_longer_horizon_is_built_when_it_is_asked_for_and_that_is_said():
 def test_a_series_that_ended_long_ago_is_forecast_for_a_given_time_by_its_season():
     y = shops()
     ended = (y.index.get_level_values("shop") == "b") & (y.index.get_level_values("when") > pd.Timestamp("2026-09-20"))
-    forecaster = ModelZoo(n_windows=3, horizon=7).fit(y[~ended])
     day = y.index.get_level_values("when").max() + pd.Timedelta(days=1)
-    with pytest.warns(UserWarning, match="built models"):
+    forecaster = ModelZoo(n_windows=3).fit(y[~ended], fh=pd.DatetimeIndex([day], freq="D"))
+    assert forecaster.zoo_.spec.horizon.steps == 1
+    with pytest.warns(UserWarning, match="1 series ended earlier"):
         made = forecaster.predict(fh=pd.DatetimeIndex([day], freq="D"))
     assert made.index.get_level_values("when").unique().tolist() == [day]
     assert made["sales"].notna().all()

@@ -235,18 +235,18 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
         if fh is None:
             period = (periods or seasonal_periods(panel.spec.frequency))[0]
             return Horizon(steps=min(max(period, SHORTEST_HORIZON), LONGEST_HORIZON))
-        _, positions = locate(self._history, fh)
-        return Horizon(steps=max(1, int((positions - panel.last[:, None])[panel.last >= 0].max(initial=1))))
+        return Horizon(steps=usual_steps(panel, locate(self._history, fh)[1]))
 
     def _ask(
         self, fh: ForecastingHorizon, x: pd.DataFrame | None, probabilities: tuple[float, ...] = ()
     ) -> tuple[Answer, pd.Index]:
         panel = self._panel(x)
         index, positions = locate(self._history, fh)
-        last = panel.last[:, None]
-        zoo = self._zoo_for(int(np.where(last >= 0, positions - last, 0).max()), panel)
+        zoo = self._zoo_for(usual_steps(panel, positions), panel)
         found = answer(zoo, panel, positions, probabilities)
-        for sentence in found.unmet:
+        late = int((needed_steps(panel, positions) > reach(zoo)).sum())
+        beyond = (f"{late} series ended earlier: seasonal naive where the models do not reach",) if late else ()
+        for sentence in (*found.unmet, *beyond):
             warnings.warn(f"ModelZoo: {sentence}", stacklevel=2)
         return found, index
 
@@ -279,6 +279,24 @@ class ModelZoo(BaseForecaster):  # type: ignore[misc]
 def reach(zoo: Zoo) -> int:
     """Return the steps that all models of a zoo reach."""
     return min(block.situation.steps for block in zoo.blocks)
+
+
+def needed_steps(panel: Panel, positions: IntArray) -> IntArray:
+    """Return the steps from each series' last target to the last of its positions, shape (S,); 0 without a target."""
+    return np.where(panel.last >= 0, positions.max(axis=1) - panel.last, 0)
+
+
+def usual_steps(panel: Panel, positions: IntArray) -> int:
+    """Return the steps for which models are built: the most of any series, but for those that ended long before others.
+
+    Examples:
+        >>> panel = start_history(pd.DataFrame({"y": [1.0, 2.0, 3.0]}), None).panel()
+        >>> usual_steps(panel, np.array([[3, 4]]))
+        2
+    """
+    needed = needed_steps(panel, positions)[panel.last >= 0]
+    needed = np.maximum(needed, 1)
+    return int(needed[needed <= 2 * needed.min(initial=1 << 30)].max(initial=1))
 
 
 def member_spec(member: str | Mapping[str, Any]) -> MemberSpec:
