@@ -36,7 +36,8 @@ LIMIT = 1456  # rows kept
 FEWEST_ROWS = 20
 FIRST, SECOND = 96, 48
 BATCH = 64
-EPOCHS, RATE, LEAST_RATE = 60, 1e-3, 1e-4
+EPOCHS, STEPS = 60, 1400  # passes of a fit, and steps that it takes at least: a short history needs more passes
+RATE, LEAST_RATE = 1e-3, 1e-4
 UPDATE_EPOCHS, UPDATE_RATE = 1, 2e-4
 MOST_UPDATE_EPOCHS = 28
 MEMORY = 365.0  # rows after which a row is drawn less often by a factor of e
@@ -52,7 +53,7 @@ class Net(Member):
     """Small networks on the origin-level dictionary.
 
     `parameters`: `seed` of the start values and draws, default 0; `count` of networks whose forecasts are averaged,
-    default 1; `epochs` of the fit, default 60; `level`, `spread`, `factor` of the scales, see
+    default 1; `epochs` of the fit, default as many as make `STEPS` steps; `level`, `spread`, `factor` of the scales, see
     `loopcast.zoo.dictionary.choice.Memory`.
     """
 
@@ -63,7 +64,7 @@ class Net(Member):
         """Return the networks after so many passes over the rows."""
         options = dict(self.parameters)
         seed, count = int(options.pop("seed", 0)), int(options.pop("count", 1))
-        epochs = int(options.pop("epochs", EPOCHS))
+        epochs = int(options.pop("epochs", 0))
         dictionary = choose_dictionary(panel, situation, ends, Memory(**options))
         lessons = Lessons.of(past_rows(panel, situation, ends, dictionary, limit=LIMIT))
         most = int(lessons.usable.sum(axis=1).max(initial=0))
@@ -73,6 +74,7 @@ class Net(Member):
         shape = Shape(len(dictionary.features), FIRST, SECOND, situation.steps)
         rng = draw_from(seed, dictionary, 0)
         start = Optimiser.start(shape, (len(ends), count), rng)
+        epochs = epochs or max(EPOCHS, -(-STEPS // count_steps(lessons.usable)))
         order = plan_epochs(lessons.usable, epochs, None, rng)
         rates = np.repeat(decay_rates(epochs), len(order) // epochs)
         nets = train(shape, Learning(), start, make_batches(lessons, inputs, order, rates), rng)
@@ -182,13 +184,19 @@ def plan_epochs(usable: BoolArray, epochs: int, memory: float | None, rng: np.ra
         memory: rows after which a row is drawn less often by a factor of e; None: each row once a pass.
         rng: source of the draws.
     """
-    count = int(usable.sum(axis=1).max())
+    count, steps = int(usable.sum(axis=1).max()), count_steps(usable)
     size = min(BATCH, count)
-    steps = max(1, (count + size // 2) // size)
     passes = [np.stack([_draw(row, count, memory, rng) for row in usable]) for _ in range(epochs)]
     padded = [np.concatenate([rows, rows], axis=1)[:, : steps * size] for rows in passes]
     order = np.stack(padded).reshape(epochs, len(usable), steps, size)
     return np.asarray(np.moveaxis(order, 1, 2).reshape(epochs * steps, len(usable), size))
+
+
+def count_steps(usable: BoolArray) -> int:
+    """Return the steps of one pass over rows, of which those that can be learned from are marked, shape (S, N)."""
+    count = int(usable.sum(axis=1).max())
+    size = min(BATCH, count)
+    return max(1, (count + size // 2) // size)
 
 
 def _draw(usable: BoolArray, count: int, memory: float | None, rng: np.random.Generator) -> IntArray:

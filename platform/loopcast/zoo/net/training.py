@@ -30,7 +30,7 @@ class Learning:
     dropout: float = 0.3
     delta: float = 0.05
     decay: float = 0.5
-    threshold: float = 0.02
+    threshold: float = 0.1
 
 
 @dataclass(frozen=True, eq=False)
