@@ -53,8 +53,8 @@ class Net(Member):
     """Small networks on the origin-level dictionary.
 
     `parameters`: `seed` of the start values and draws, default 0; `count` of networks whose forecasts are averaged,
-    default 1; `epochs` of the fit, default as many as make `STEPS` steps; `level`, `spread`, `factor` of the scales, see
-    `loopcast.zoo.dictionary.choice.Memory`.
+    default 1; `epochs` of the fit, default as many as make `STEPS` steps; `level`, `spread`, `factor` of the scales,
+    see `loopcast.zoo.dictionary.choice.Memory`.
     """
 
     kind = "net"
