@@ -5,10 +5,12 @@ Forecasting 32(3). Each task forecasts one month from the load before it; timest
 """
 
 import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 from bench_data import find_data
+from history import keep
 
 from loopcast import ModelZoo
 from loopcast.zoo.measures import interval_coverage, pinball_loss
@@ -34,6 +36,10 @@ def main() -> None:
     print(f"mean {mean:.2f}; mean of the best of each task {best:.2f}, of the organisers' benchmark {bench:.2f}")
     ahead = sum(row[0] < BEST[task] for row, task in zip(rows, BEST, strict=True))
     print(f"better than the best of all teams in {ahead} of {len(rows)} tasks")
+    figures = {f"pinball_task_{task}": row[0] for task, row in zip(BEST, rows, strict=True)}
+    peer = {"mean_pinball": bench, "mean_pinball_best_per_task": best}
+    cpu_s = sum(row[1] for row in rows)
+    keep("gefcom2014_load", {"mean_pinball": mean, **figures}, now=datetime.now(UTC), cpu_s=cpu_s, peer=peer)
 
 
 def play(load: pd.Series, weather: pd.DataFrame, task: int) -> tuple[float, float]:

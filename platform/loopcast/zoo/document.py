@@ -131,15 +131,14 @@ def intervals_to_document(intervals: Intervals) -> Json:
         "quantiles": as_floats(intervals.table),
         "shift": as_floats(intervals.shift),
         "spread": as_floats(intervals.spread),
-        "shape": list(intervals.errors.shape),
-        "errors": as_floats(intervals.errors.ravel()),
+        "errors": intervals.errors.astype(np.float32),  # they are rounded to it
     }
 
 
 def intervals_from_document(document: Json) -> Intervals:
     """Return what `intervals_to_document` wrote."""
     return Intervals(
-        errors=from_floats(document["errors"]).reshape(document["shape"]),
+        errors=from_floats(document["errors"]),
         shift=from_floats(document["shift"]),
         delay=document["delay"],
         spread=from_floats(document["spread"]),
