@@ -1,6 +1,7 @@
 """`loopcast explain`: every view of a stored forecast, as a table and as JSON."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,15 @@ def test_a_forecast_that_had_none_before_it_says_so() -> None:
     shown = run("v00000001", "--at", AT, "--view", "change").output
     assert "Nobody forecast this time before." in shown
     assert json.loads(run("v00000001", "--at", AT, "--json").stdout)["previous_forecast"] is None
+
+
+def test_a_forecast_that_is_the_same_as_before_says_so(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(home, tmp_path / "home")
+    take_turn(make_project(tmp_path / "home"), make_counts("2024-02-26", 1), name="again.csv")
+    monkeypatch.setenv("LOOPCAST_HOME", str(tmp_path / "home"))
+    assert "It is what was forecast before." in run("--at", AT, "--view", "change").output
 
 
 def test_a_series_that_is_not_there_is_refused() -> None:

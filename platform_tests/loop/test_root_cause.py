@@ -196,6 +196,27 @@ def test_erased_data_are_said_to_be_erased(project: Project) -> None:
     assert "v00000002: found other rows in v00000002 than its forecast was made from" in "; ".join(trace.notes)
 
 
+def test_rows_without_which_no_forecast_is_made_are_said_to_be_erased_too(project: Project) -> None:
+    span = {
+        "start": pd.Timestamp("2024-01-01"),
+        "end": pd.Timestamp("2024-02-24 23:00"),
+        "actor": "ana",
+        "reason": "asked",
+    }
+    erase_rows(project, make_request(project, series=None, **span), salt="s", now=NOW)
+    with pytest.raises(NotFoundError, match="some were erased since"):
+        explain_point(project, AT)
+
+
+def test_times_are_asked_for_and_told_on_the_use_case_s_own_clock(tmp_path: Path) -> None:
+    zone = "frequency: h\n  time_zone: Europe/Copenhagen"
+    zoned = make_project(tmp_path, yaml=YAML.format(name="counts").replace("frequency: h", zone))
+    take_turn(zoned, make_counts("2024-01-01", 56))
+    found = explain_point(zoned, pd.Timestamp("2024-02-26 10:00"))
+    assert found.cell["timestamp"].tolist() == [pd.Timestamp("2024-02-26 09:00")]
+    assert describe_point(zoned, found)["timestamp"] == "2024-02-26 10:00:00+01:00"
+
+
 def test_a_panel_s_series_is_named_and_read_alone(tmp_path: Path) -> None:
     shops = make_project(tmp_path, yaml=PANEL_YAML, name="shops")
     take_turn(shops, make_sales("2024-01-01", 200))

@@ -57,5 +57,7 @@ def explain(
     for name, table in tables.items():
         if len(table):
             print_frame(table, as_json=False, title=TITLES.get(name) or TITLES[view])
-    for note in notes if len(tables["view"]) else ("Nobody forecast this time before.",):
+    if chosen is View.change and tables["view"].empty:
+        click.echo("Nobody forecast this time before." if found.previous.empty else "It is what was forecast before.")
+    for note in notes:
         click.echo(note)

@@ -150,7 +150,11 @@ def explain_cells(
         HistoryError: its version lacks history that its zoo needs.
     """
     identity = identify_cells(project)
-    made = read_contributions(project, manifest.partition, read_zoo_of(project, manifest), cells)
+    try:
+        made = read_contributions(project, manifest.partition, read_zoo_of(project, manifest), cells)
+    except DataError:
+        require_inputs(project, manifest)
+        raise
     terms = account_for(made, cells[identity].assign(total=cells["forecast"]), by=identity)
     if len(terms) > len(made):
         require_inputs(project, manifest)
