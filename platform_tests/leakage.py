@@ -19,7 +19,7 @@ from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
 from loopcast.zoo.features import build_design, make_recipe
 from loopcast.zoo.members.base import FittedMember, Situation
 from loopcast.zoo.members.registry import KINDS, make_member
-from loopcast.zoo.panel import Panel, panel_from_frame
+from loopcast.zoo.panel import Panel, find_predictor_ends, panel_from_frame
 from loopcast.zoo.predict import predict
 from loopcast.zoo.rolling import Rolling, roll
 from loopcast.zoo.spec import MemberSpec, ZooSpec
@@ -95,6 +95,7 @@ def make_case(seed: int) -> Case:
     rng = np.random.default_rng(seed)
     frequency, length, situation = KINDS_OF_TIME[seed % len(KINDS_OF_TIME)]
     panel, lags = make_panel(rng, frequency, length, situation.steps)
+    situation = replace(situation, predictor_ends=find_predictor_ends(panel, situation.steps))
     spec = ZooSpec(
         horizon=Horizon(steps=situation.steps), members=MEMBERS, holidays=situation.holidays, n_windows=6,
         periods=situation.periods, calendar=situation.calendar, seed=seed,

@@ -68,3 +68,26 @@ def store_and_read(zoo: Zoo) -> tuple[str, Zoo]:
     text = json.dumps(parted, allow_nan=False)
     document = json.loads(text)
     return text, zoo_from_document(join_arrays(document, arrays) if arrays else document)
+
+
+def sky_frame(days: int = 200, *, seed: int = 2) -> pd.DataFrame:
+    """Return a daily series that a category known ahead moves by 20, and one that is measured does not."""
+    rng = np.random.default_rng(seed)
+    when = pd.date_range("2026-01-05", periods=days, freq="D", unit="us")
+    sky = rng.choice(["clear", "rain", "snow"], days)
+    visits = 100 + 20 * (sky == "clear") - 20 * (sky == "snow") + rng.normal(0, 1, days)
+    mood = rng.choice(["good", "bad"], days)
+    frame = pd.DataFrame({"when": when, "visits": visits, "sky": sky, "mood": mood}).astype({"sky": "str"})
+    frame.loc[[3, days // 2], "sky"] = None
+    return frame.astype({"mood": "str"})
+
+
+SKY = TableSpec(
+    "when", "D", "visits",
+    (Variable("visits"), Variable("sky", kind="category", known_ahead=True), Variable("mood", kind="category")),
+)  # fmt: skip
+
+
+def sky_panel(days: int = 200) -> Panel:
+    """Return the panel of `sky_frame`."""
+    return panel_from_frame(sky_frame(days), SKY)

@@ -7,7 +7,7 @@ import pytest
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import DataError
 from loopcast.zoo.panel import panel_from_frame, stored_timestamps
-from zoo_panels import HOURLY, PANEL, hourly_frame, hourly_panel, shop_frame, shop_panel
+from zoo_panels import HOURLY, PANEL, hourly_frame, hourly_panel, shop_frame, shop_panel, sky_frame, sky_panel
 
 OSLO = TableSpec("when", "h", "load", (Variable("load"),), time_zone="Europe/Oslo")
 
@@ -91,3 +91,17 @@ def test_extending_adds_timestamps_without_values():
     assert np.isnan(panel.y[:, -3:]).all()
     assert panel.local[-1] == pd.DatetimeIndex(shop_frame()["when"]).max() + pd.Timedelta(days=3)
     assert PANEL.target == "sales"
+
+
+def test_categories_are_codes_with_their_levels_and_known_as_far_as_they_are_declared():
+    panel = sky_panel(30)
+    assert panel.levels == {"sky": ("clear", "rain", "snow"), "mood": ("bad", "good")}
+    assert dict(panel.x) == {}
+    assert np.isnan(panel.codes["sky"][0, 3])
+    words = sky_frame(30)["mood"].tolist()
+    assert [panel.levels["mood"][int(code)] for code in panel.values("mood")[0]] == words
+    cut = panel.cut(np.array([19]), ahead=4)
+    assert np.isfinite(cut.codes["sky"][0, 20:24]).all()
+    assert np.isnan(cut.codes["mood"][0, 20:]).all()
+    assert len(cut.local) == cut.codes["sky"].shape[1] == 24
+    assert cut.since(10).extend(3).select(np.array([0])).codes["mood"].shape == (1, 17)

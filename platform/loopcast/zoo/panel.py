@@ -29,6 +29,8 @@ class Panel:
         x: number predictors by name, each of shape (S, T).
         ignored: predictors that no member uses, with the reason.
         imputed: which values were filled in and not measured, per variable of shape (S, T); empty: none.
+        codes: category predictors by name, each of shape (S, T): the number of the level, NaN = missing.
+        levels: what the codes mean, per category predictor; another panel of the same data may have other levels.
     """
 
     spec: TableSpec
@@ -38,10 +40,12 @@ class Panel:
     x: Mapping[str, FloatArray]
     ignored: Mapping[str, str]
     imputed: Mapping[str, BoolArray] = field(default_factory=lambda: MappingProxyType({}))
+    codes: Mapping[str, FloatArray] = field(default_factory=lambda: MappingProxyType({}))
+    levels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def known_ahead(self) -> tuple[str, ...]:
-        """Names of the predictors whose values are known for the whole horizon."""
+        """Names of the number predictors whose values are known for the whole horizon."""
         return tuple(v.name for v in self.spec.predictors if v.known_ahead and v.name in self.x)
 
     @property
@@ -67,19 +71,22 @@ class Panel:
         x = MappingProxyType({name: values[series] for name, values in self.x.items()})
         keys = self.keys.iloc[series].reset_index(drop=True)
         imputed = MappingProxyType({name: mask[series] for name, mask in self.imputed.items()})
-        return replace(self, keys=keys, y=self.y[series], x=x, imputed=imputed)
+        codes = MappingProxyType({name: values[series] for name, values in self.codes.items()})
+        return replace(self, keys=keys, y=self.y[series], x=x, imputed=imputed, codes=codes)
 
     def since(self, start: int) -> "Panel":
         """Return the panel from a position on."""
         x = MappingProxyType({name: values[:, start:] for name, values in self.x.items()})
         imputed = MappingProxyType({name: mask[:, start:] for name, mask in self.imputed.items()})
-        return replace(self, local=self.local[start:], y=self.y[:, start:], x=x, imputed=imputed)
+        codes = MappingProxyType({name: values[:, start:] for name, values in self.codes.items()})
+        return replace(self, local=self.local[start:], y=self.y[:, start:], x=x, imputed=imputed, codes=codes)
 
     def values(self, name: str) -> FloatArray:
-        """Return a variable's values, shape (S, T); all missing where the panel does not have it."""
+        """Return a variable's values or codes, shape (S, T); all missing where the panel does not have it."""
         if name == self.spec.target:
             return self.y
-        return self.x[name] if name in self.x else np.full(self.y.shape, np.nan)
+        known = self.x if name in self.x else self.codes
+        return known[name] if name in known else np.full(self.y.shape, np.nan)
 
     def measured(self, name: str) -> FloatArray:
         """Return a variable's values with imputed ones missing, shape (S, T)."""
@@ -93,7 +100,8 @@ class Panel:
         x = {name: np.pad(values, pad, constant_values=np.nan) for name, values in self.x.items()}
         y = np.pad(self.y, pad, constant_values=np.nan)
         imputed = MappingProxyType({name: np.pad(mask, pad) for name, mask in self.imputed.items()})
-        return replace(self, local=grid, y=y, x=MappingProxyType(x), imputed=imputed)
+        codes = {name: np.pad(values, pad, constant_values=np.nan) for name, values in self.codes.items()}
+        return replace(self, local=grid, y=y, x=MappingProxyType(x), imputed=imputed, codes=MappingProxyType(codes))
 
     def cut(self, origins: IntArray, *, ahead: int | None = None) -> "Panel":
         """Return the panel as it was known at each series' origin: later targets and predictors missing.
@@ -110,14 +118,15 @@ class Panel:
         """
         known = self if ahead is None else self._until(int(origins.max()) + 1 + ahead)
         y = known.known_until(self.spec.target, origins)
-        x = dict(known.x)
-        for name in self.x:
-            lead = last_present(self.x[name]) - self.last
-            if name not in self.known_ahead:
-                x[name] = known.known_until(name, origins + np.minimum(lead, 0))
+        made = {**known.x, **known.codes}
+        for name in made:
+            lead = last_present(self.values(name)) - self.last
+            if not self.spec.variable(name).known_ahead:
+                made[name] = known.known_until(name, origins + np.minimum(lead, 0))
             elif ahead is not None:
-                x[name] = known.known_until(name, origins + np.where(lead > 0, np.minimum(lead, ahead), ahead))
-        return replace(known, y=y, x=MappingProxyType(x))
+                made[name] = known.known_until(name, origins + np.where(lead > 0, np.minimum(lead, ahead), ahead))
+        x = MappingProxyType({name: made[name] for name in self.x})
+        return replace(known, y=y, x=x, codes=MappingProxyType({name: made[name] for name in self.codes}))
 
     def _until(self, stop: int) -> "Panel":
         """Return the panel on a grid of `stop` timestamps, cut off or extended."""
@@ -125,7 +134,8 @@ class Panel:
             return self.extend(stop - len(self.local))
         x = MappingProxyType({name: values[:, :stop] for name, values in self.x.items()})
         imputed = MappingProxyType({name: mask[:, :stop] for name, mask in self.imputed.items()})
-        return replace(self, local=self.local[:stop], y=self.y[:, :stop], x=x, imputed=imputed)
+        codes = MappingProxyType({name: values[:, :stop] for name, values in self.codes.items()})
+        return replace(self, local=self.local[:stop], y=self.y[:, :stop], x=x, imputed=imputed, codes=codes)
 
     def known_until(self, name: str, ends: IntArray) -> FloatArray:
         """Return a variable's values up to each series' end, without imputed ones that nothing measured follows."""
@@ -219,14 +229,20 @@ def panel_from_frame(frame: pd.DataFrame, spec: TableSpec) -> Panel:
     shape = (len(keys), len(grid))
     numbers = [v.name for v in spec.predictors if v.kind == "number" and v.name in frame.columns]
     x = {name: scatter_values(frame[name], cells, shape) for name in numbers}
-    ignored = {v.name: "a category: no member uses text yet" for v in spec.predictors if v.kind == "category"}
+    texts = [v.name for v in spec.predictors if v.kind == "category" and v.name in frame.columns]
+    coded = {name: pd.factorize(frame[name], sort=True) for name in texts}
+    codes = {
+        name: scatter_values(pd.Series(found).where(found >= 0), cells, shape) for name, (found, _) in coded.items()
+    }
     return Panel(
         spec=spec,
         keys=keys,
         local=grid,
         y=scatter_values(frame[spec.target], cells, shape),
         x=MappingProxyType(x),
-        ignored=MappingProxyType(ignored),
+        ignored=MappingProxyType({}),
+        codes=MappingProxyType(codes),
+        levels=MappingProxyType({name: tuple(map(str, levels)) for name, (_, levels) in coded.items()}),
     )
 
 

@@ -25,6 +25,8 @@ from loopcast.dataops.preprocessing import (
 from loopcast.zoo.arrays import BoolArray, FloatArray
 from loopcast.zoo.panel import Panel, exists_on_clock
 
+COARSER = "a category: it has no value on a coarser time scale"
+
 
 def resolve_flags(preprocessing: Preprocessing, panel: Panel) -> Preprocessing:
     """Return the configuration in which 0/1 predictors are aggregated by their maximum, where nothing else is said.
@@ -86,6 +88,8 @@ def scale_panel(panel: Panel, scale: TimeScale) -> Panel:
         y=gather(panel.y, scale.how(panel.spec.target)),
         x=MappingProxyType(x),
         imputed=MappingProxyType(_gather_imputed(panel, length, offset, starts)),
+        ignored=MappingProxyType({**panel.ignored, **dict.fromkeys(panel.codes, COARSER)}),
+        codes=MappingProxyType({}),
     )
 
 

@@ -210,7 +210,9 @@ def crop_panel(panel: Panel, origins: IntArray, reach: Sequence[Reach], *, after
     start = int((origins + deepest)[known].min()) if known.any() else 0
     stop = int(origins.max()) + after
     spans = {part.variable: (origins + part.first, origins + part.last) for part in reach}
-    x = {name: _regrid(panel.values(name), spans[name], start, stop) for name in spans if name != panel.spec.target}
+    made = {name: _regrid(panel.values(name), spans[name], start, stop) for name in spans if name != panel.spec.target}
+    codes = MappingProxyType({name: values for name, values in made.items() if name in panel.codes})
+    x = {name: values for name, values in made.items() if name not in codes}
     y = _regrid(panel.y, spans[panel.spec.target], start, stop)
     masks = {
         name: _regrid(mask.astype(np.float64), spans[name], start, stop) > 0
@@ -219,9 +221,8 @@ def crop_panel(panel: Panel, origins: IntArray, reach: Sequence[Reach], *, after
     }
     first = time_at(panel, start)
     grid = regular_grid(first, panel.spec.frequency, periods=stop - start)
-    return replace(panel, local=grid, y=y, x=MappingProxyType(x), imputed=MappingProxyType(masks)), np.where(
-        known, origins - start, -1
-    )
+    cropped = replace(panel, local=grid, y=y, x=MappingProxyType(x), imputed=MappingProxyType(masks), codes=codes)
+    return cropped, np.where(known, origins - start, -1)
 
 
 def _regrid(values: FloatArray, span: tuple[IntArray, IntArray], start: int, stop: int) -> FloatArray:

@@ -26,6 +26,7 @@ class Regime:
         n_ahead: predictors known ahead.
         n_measured: predictors known up to the origin only.
         situation: steps, stride, periods, calendar.
+        n_categories: predictors that are text.
     """
 
     n_series: int
@@ -34,6 +35,7 @@ class Regime:
     n_ahead: int
     n_measured: int
     situation: Situation
+    n_categories: int = 0
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def find_regime(panel: Panel, situation: Situation, ends: IntArray) -> Regime:
         n_origins=max(0, length // situation.stride),
         n_ahead=len(known),
         n_measured=len(measured),
+        n_categories=sum(bool(np.isfinite(codes).any()) for codes in panel.codes.values()),
         situation=situation,
     )
 
@@ -121,7 +124,7 @@ def tells_from_values(regime: Regime) -> bool:
 
 def _boosted(regime: Regime) -> Iterator[MemberChoice]:
     rows = regime.n_series * regime.n_origins * regime.situation.steps
-    predictors = regime.n_ahead + regime.n_measured
+    predictors = regime.n_ahead + regime.n_measured + regime.n_categories
     near = tells_from_values(regime)
     taken = predictors > 0 and rows >= BOOSTED_ROWS and near
     reason = f"{predictors} predictors and {rows} rows of features; it needs one, and {BOOSTED_ROWS}"

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.frequency import is_sub_daily, regular_grid, step_ns
-from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.arrays import FloatArray, IntArray, last_present
+from loopcast.zoo.fill import fill_forward
 from loopcast.zoo.holiday import holiday_of_days
 from loopcast.zoo.members.base import Offset, Situation, Term
 from loopcast.zoo.panel import Panel
@@ -20,6 +21,7 @@ from loopcast.zoo.panel import Panel
 LEVEL_PERIODS = 7
 SCALE_WINDOWS = 4
 FLOOR_SHARE = 0.1
+MOST_LEVELS = 50
 NEWEST_PERIODS = (1, 2, 3, 7)
 DAY = np.timedelta64(1, "D")
 
@@ -39,6 +41,8 @@ class TreeRecipe:
         place: where public holidays are taken from, or None.
         known_ahead: predictors known at the target's time.
         measured: predictors known up to the origin only, with the steps by which they end before it (at most 0).
+        categories: category predictors, which of their levels are told apart, and the steps by which they end before
+            the origin, None where they are known at the target's time.
     """
 
     target: str
@@ -51,12 +55,15 @@ class TreeRecipe:
     place: str | None
     known_ahead: tuple[str, ...]
     measured: tuple[tuple[str, int], ...]
+    categories: tuple[tuple[str, tuple[str, ...], int | None], ...] = ()
 
     @classmethod
     def from_document(cls, document: dict[str, Any]) -> "TreeRecipe":
         """Return the recipe whose fields, as JSON values, are given."""
         names = {name: tuple(document[name]) for name in ("others", "known_ahead")}
-        return cls(**{**document, **names, "measured": tuple((name, lead) for name, lead in document["measured"])})
+        measured = tuple((name, lead) for name, lead in document["measured"])
+        categories = tuple((name, tuple(levels), lead) for name, levels, lead in document["categories"])
+        return cls(**{**document, **names, "measured": measured, "categories": categories})
 
     @property
     def periods_back(self) -> tuple[int, ...]:
@@ -67,7 +74,11 @@ class TreeRecipe:
         """Return the values that the columns look at, relative to the origin."""
         target = Offset(self.target, 1 - SCALE_WINDOWS * self.window, 0)
         ahead = [Offset(name, 1 - self.window, self.steps) for name in self.known_ahead]
-        return (target, *ahead, *(Offset(name, lead + 1 - self.window, lead) for name, lead in self.measured))
+        measured = (Offset(name, lead + 1 - self.window, lead) for name, lead in self.measured)
+        return (target, *ahead, *measured, *(self._category_offset(name, lead) for name, _, lead in self.categories))
+
+    def _category_offset(self, name: str, lead: int | None) -> Offset:
+        return Offset(name, 0, self.steps) if lead is None else Offset(name, lead + 1 - self.period, lead)
 
 
 def make_tree_recipe(panel: Panel, situation: Situation, ends: IntArray) -> TreeRecipe:
@@ -80,9 +91,9 @@ def make_tree_recipe(panel: Panel, situation: Situation, ends: IntArray) -> Tree
     """
     period, length = situation.periods[0], int(np.max(ends, initial=0)) + 1
     window = period * max(1, min(LEVEL_PERIODS, length // (4 * period)))
-    predictors = [v for v in panel.spec.predictors if v.name in panel.x and np.isfinite(panel.x[v.name]).any()]
-    time = np.arange(len(panel.local))
-    newest = {v.name: np.where(np.isfinite(panel.x[v.name]), time, -1).max(axis=1) for v in predictors}
+    there = {v.name: v for v in panel.spec.predictors if np.isfinite(panel.values(v.name)).any()}
+    numbers = [v for name, v in there.items() if name in panel.x]
+    texts = [v for name, v in there.items() if name in panel.codes]
     return TreeRecipe(
         target=panel.spec.target,
         period=period,
@@ -92,13 +103,27 @@ def make_tree_recipe(panel: Panel, situation: Situation, ends: IntArray) -> Tree
         calendar=situation.calendar,
         sub_daily=is_sub_daily(panel.spec.frequency),
         place=situation.holidays if situation.calendar else None,
-        known_ahead=tuple(v.name for v in predictors if v.known_ahead),
-        measured=tuple(
-            (v.name, int(np.min((newest[v.name] - ends)[newest[v.name] >= 0], initial=0)))
-            for v in predictors
-            if not v.known_ahead
+        known_ahead=tuple(v.name for v in numbers if v.known_ahead),
+        measured=tuple((v.name, find_lead(panel, v.name, ends)) for v in numbers if not v.known_ahead),
+        categories=tuple(
+            (v.name, find_levels(panel, v.name, ends), None if v.known_ahead else find_lead(panel, v.name, ends))
+            for v in texts
         ),
     )
+
+
+def find_lead(panel: Panel, name: str, ends: IntArray) -> int:
+    """Return the steps, at most 0, from the origins to a predictor's last value, of the series where it ends first."""
+    newest = last_present(panel.values(name))
+    return int(np.min((newest - ends)[newest >= 0], initial=0))
+
+
+def find_levels(panel: Panel, name: str, ends: IntArray) -> tuple[str, ...]:
+    """Return the most frequent levels of a category predictor up to the origins, in alphabetical order."""
+    codes = panel.known_until(name, ends)
+    counts = np.bincount(codes[np.isfinite(codes)].astype(np.int64), minlength=len(panel.levels[name]))
+    kept = np.flatnonzero(counts)[np.argsort(-counts[counts > 0], kind="stable")][:MOST_LEVELS]
+    return tuple(sorted(panel.levels[name][code] for code in kept))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +171,8 @@ def build_tree_rows(
     level, scale = mean_present(past), np.fmax(mean_distance(long), floor)
     relative = (past - level[:, None]) / scale[:, None]
     target = target_columns(relative, level / scale, recipe)
-    columns = [*calendar_columns(pairs), *target, *ahead_columns(pairs), *measured_columns(pairs)]
+    predictors = (*ahead_columns(pairs), *measured_columns(pairs), *category_columns(pairs))
+    columns = [*calendar_columns(pairs), *target, *predictors]
     shape = (len(series), recipe.steps)
     chosen = None if steps is None else steps - 1
     values = np.empty((*(shape if chosen is None else chosen.shape), len(columns)))
@@ -364,3 +390,20 @@ def measured_columns(pairs: Pairs) -> Iterator[Column]:
             yield Term(f"{name}:last_{recipe.period}_mean_above_level", name), (recent - level)[:, None]
             newest = same_season(past, recipe.period, recipe.steps - lead, 1)[:, -recipe.steps :]
             yield Term(f"{name}:same_season", name), newest
+
+
+def category_columns(pairs: Pairs) -> Iterator[Column]:
+    """Yield the numbers of categories at the target's time, or the last known ones; levels not told apart are missing.
+
+    They come last, in the recipe's order.
+    """
+    panel, recipe = pairs.panel, pairs.recipe
+    for name, levels, lead in recipe.categories:
+        number = {level: float(place) for place, level in enumerate(levels)}
+        told = np.array([number.get(level, np.nan) for level in panel.levels.get(name, ())] + [np.nan])
+        if lead is None:
+            codes, word = pairs.take(panel.values(name), 1, recipe.steps), name
+        else:
+            past = pairs.take(panel.values(name), lead + 1 - recipe.period, lead)
+            codes, word = fill_forward(past)[:, -1:], f"{name}[last]"
+        yield Term(word, name), told[np.where(np.isfinite(codes), codes, len(told) - 1).astype(np.int64)]

@@ -1,16 +1,26 @@
 """The boosted member: what it finds, when it learns anew, how many rows it learns from."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from loopcast.dataops.frequency import Horizon
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import take_positions
+from loopcast.zoo.build import build_zoo
+from loopcast.zoo.explain import explain
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.members.boosted import Boosted
 from loopcast.zoo.members.seasonal_naive import SeasonalNaive
-from zoo_panels import hourly_panel, shop_panel
+from loopcast.zoo.minimal import crop_to_window
+from loopcast.zoo.panel import panel_from_frame
+from loopcast.zoo.predict import predict
+from loopcast.zoo.regime import choose_members, find_regime
+from loopcast.zoo.spec import MemberSpec, ZooSpec
+from zoo_panels import SKY, hourly_panel, shop_panel, sky_frame, sky_panel
 
 DAY = Situation(steps=24, time_of_day=23 * 60, stride=24, periods=(24, 168), holidays="US")
 WEEK = Situation(steps=7, time_of_day=0, stride=1, periods=(7,))
@@ -120,3 +130,51 @@ def test_ten_points_are_refused_with_their_number():
     panel = shop_panel()
     with pytest.raises(ModelError, match="rows to learn from; boosted trees need 200"):
         Boosted({}).fit(panel, WEEK, np.array([9, -1, -1]))
+
+
+def fit_sky(panel):
+    end = panel.last - 7
+    return Boosted({"trees": 150, "learning_rate": 0.1}).fit(panel.cut(end, ahead=7), WEEK, end), end
+
+
+def test_a_category_known_ahead_is_learned_from():
+    panel = sky_panel(400)
+    member, end = fit_sky(panel)
+    truth = take_positions(panel.y, end[:, None] + np.arange(1, 8))
+    assert np.abs(member.predict(panel, end[:, None])[:, 0] - truth).mean() < 6
+    shares = member.importances()
+    assert shares["sky"] > 2 * shares["mood"]
+    assert {offset.variable: (offset.first, offset.last) for offset in member.offsets()}["sky"] == (0, 7)
+
+
+def test_the_levels_of_another_panel_mean_the_same_and_unknown_ones_are_missing():
+    frame = sky_frame(400)
+    panel = panel_from_frame(frame, SKY)
+    member, end = fit_sky(panel)
+    made = member.predict(panel, end[:, None])
+    fewer = panel_from_frame(frame.iloc[-220:].replace({"sky": {"clear": "azure"}}), SKY)
+    assert fewer.levels["sky"] == ("azure", "rain", "snow")
+    start = len(frame) - 220
+    other = member.predict(fewer, end[:, None] - start)
+    rain = (frame["sky"].iloc[-7:] == "rain").to_numpy()
+    assert rain.any()
+    assert np.array_equal(other[0, 0, rain], made[0, 0, rain])
+    assert np.isfinite(other).all()
+
+
+def test_a_zoo_with_categories_forecasts_the_same_from_its_minimal_history():
+    frame = sky_frame(400)
+    members = (MemberSpec("boosted", {"trees": 20}), MemberSpec("seasonal_naive", {"period": 7}))
+    known = panel_from_frame(frame, SKY)
+    known = replace(known, y=np.where(np.arange(400) < 393, known.y, np.nan))
+    zoo = build_zoo(known, ZooSpec(horizon=Horizon.parse(7), members=members, n_windows=4))
+    assert {"sky", "mood"} <= {offset.variable for offset in zoo.minimal_history}
+    whole, minimal = predict(zoo, known).forecasts, predict(zoo, crop_to_window(zoo, known)).forecasts
+    pd.testing.assert_frame_equal(whole, minimal)
+    assert "sky" in set(explain(zoo, known)["term"])
+
+
+def test_rules_take_it_where_a_predictor_is_text_and_leave_it_out_without_any():
+    for panel, taken in ((sky_panel(300), True), (replace(sky_panel(300), codes={}), False)):
+        choices = choose_members(ZooSpec(horizon=Horizon.parse(7)), find_regime(panel, WEEK, panel.last))
+        assert [choice.taken for choice in choices if choice.spec.name == "boosted"] == [taken]

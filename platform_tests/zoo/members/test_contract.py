@@ -16,9 +16,9 @@ from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import ModelError
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.members.registry import KINDS, make_member, member_from_document, member_to_document
-from loopcast.zoo.panel import panel_from_frame
+from loopcast.zoo.panel import find_predictor_ends, panel_from_frame
 from loopcast.zoo.spec import MemberSpec
-from zoo_panels import hourly_panel, shop_panel
+from zoo_panels import hourly_panel, shop_panel, sky_panel
 
 NAIVE = "sktime.forecasting.naive.NaiveForecaster"
 SPECS = {
@@ -47,7 +47,7 @@ def make_case(name: str):
     """Return a panel, and the situation it is forecast in."""
     rng = np.random.default_rng(3)
     month, day, step = np.arange(120), np.arange(200), np.arange(300)
-    return {
+    panel, situation = {
         "hourly with predictors": lambda: (hourly_panel(45), Situation(24, 1380, 24, "US", (24, 168))),
         "days with gaps and a short series": lambda: (shop_panel(gaps=True), Situation(7, 0, 1, "US", (7,))),
         "months": lambda: (
@@ -59,16 +59,18 @@ def make_case(name: str):
             one_series(rng.poisson(0.5 + 0.5 * (day % 7 == 5)).astype(float), "D"), Situation(7, 0, 1, None, (7,))
         ),
         "ten points": lambda: (one_series(rng.normal(10, 1, 10), "D"), Situation(3, 0, 1, None, (7,))),
+        "categories": lambda: (sky_panel(), Situation(7, 0, 1, None, (7,))),
         "integer time": lambda: (
             one_series(np.sin(step / 3 * np.pi) + rng.normal(0, 0.1, 300), "D"),
             Situation(6, 0, 6, None, (6,), calendar=False),
         ),
     }[name]()  # fmt: skip
+    return panel, replace(situation, predictor_ends=find_predictor_ends(panel, situation.steps))
 
 
 CASES = (
     "hourly with predictors", "days with gaps and a short series", "months", "constant", "counts with zeros",
-    "ten points", "integer time",
+    "ten points", "categories", "integer time",
 )  # fmt: skip
 REFUSED = {
     ("boosted", "ten points"),
@@ -119,12 +121,13 @@ def update(member, case: str, number: int):
 
 
 def columns(panel):
-    return {panel.spec.target: panel.y, **panel.x}
+    return {panel.spec.target: panel.y, **panel.x, **panel.codes}
 
 
 def with_columns(panel, made):
-    rest = {name: values for name, values in made.items() if name != panel.spec.target}
-    return replace(panel, y=made[panel.spec.target], x=rest)
+    x = {name: made[name] for name in panel.x}
+    codes = {name: np.where(made[name] < len(panel.levels[name]), made[name], np.nan) for name in panel.codes}
+    return replace(panel, y=made[panel.spec.target], x=x, codes={n: np.abs(np.floor(c)) for n, c in codes.items()})
 
 
 def test_every_registered_kind_has_an_entry():
@@ -171,7 +174,7 @@ def test_it_forecasts_whatever_has_a_history(member, case):
 def test_nothing_after_the_origin_changes_a_forecast(member, case):
     panel, situation, ends = start_of(case)
     origins, time = ends[0], np.arange(len(panel.local))
-    known = {name: origins + situation.steps * (name in panel.known_ahead) for name in columns(panel)}
+    known = {name: origins + situation.steps * panel.spec.variable(name).known_ahead for name in columns(panel)}
     changed = {
         name: np.where(time > known[name][:, None], 1e6 * np.cos(time), values)
         for name, values in columns(panel).items()

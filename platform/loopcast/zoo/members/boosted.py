@@ -66,6 +66,7 @@ class Boosted(Member):
             target[usable],
             columns=[term.name for term in made.terms],
             options=self._options(int(usable.sum())),
+            categories=range(len(made.terms) - len(recipe.categories), len(made.terms)),
         )
         return FittedBoosted(
             name=self.name, recipe=recipe, situation=situation, parameters=self.parameters, age=0,
