@@ -95,7 +95,7 @@ def plant_zoo(project: Project, rng: np.random.Generator) -> Found:
 
 
 def plant_holidays() -> list[Found]:
-    """Return whether the holiday is the first cause beside the target's own past, on days that are holidays."""
+    """Return whether the holiday is the first cause beside the constant and the target's own past, on holidays."""
     hours = pd.date_range("2022-01-01", "2024-01-01", freq="h", unit="us", inclusive="left")
     is_holiday = np.array([bool(name) for name in holiday_of_days(hours, "US")])
     spec = TableSpec("when", "h", "load", (Variable("load"), Variable("temp")))
@@ -114,7 +114,8 @@ def plant_holidays() -> list[Found]:
             table = explain(zoo, panel_from_frame(frame[frame["when"] < day], spec))
             noon = table[table["timestamp"] == day + np.timedelta64(12, "h")]
             view = view_predictors(noon)
-            found.append((view.loc[view["variable"] != "load", "variable"].iloc[0] == "(holiday)", True))
+            causes = view.loc[~view["variable"].isin(["load", "(constant)"]), "variable"]
+            found.append((causes.iloc[0] == "(holiday)", True))
     return found[:PLANTS]
 
 
