@@ -9,6 +9,7 @@ import yaml
 from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
 from loopcast.use_case.model import UseCase
+from loopcast.zoo.members.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
@@ -55,3 +56,9 @@ def test_every_benchmark_named_exists() -> None:
     named = {name for page in PAGES.values() for name in re.findall(r"BENCH=(\w+)", page)}
     assert named
     assert [name for name in named if not (ROOT / f"platform_tests/benchmarks/bench_{name}.py").is_file()] == []
+
+
+def test_the_page_on_the_zoo_names_every_kind_of_member() -> None:
+    named = re.findall(r"^\| `([a-z_]+)` \|", PAGES["zoo"].split("## What it is made of")[1], re.MULTILINE)
+    assert named == sorted(set(named), key=named.index)
+    assert set(named) == set(KINDS)
