@@ -8,7 +8,7 @@ from typing import Any
 
 _PUBLIC = {
     "LoopcastError": "loopcast.errors",
-    "ModelZoo": "loopcast.zoo.model_zoo",
+    "ModelZoo": "loopcast.zoo.estimator.model_zoo",
     "Panel": "loopcast.zoo.panel",
     "Store": "loopcast.store.store",
     "TableSpec": "loopcast.dataops.table",

@@ -6,7 +6,7 @@ What the calendar suggests for a frequency is in `loopcast.dataops.frequency`; w
 import numpy as np
 
 from loopcast.zoo.arrays import FloatArray, IntArray, first_present
-from loopcast.zoo.log_scale import median_present
+from loopcast.zoo.learning.log_scale import median_present
 
 LONGEST = 400  # steps; a year of days, two weeks of hours
 CYCLES = 3.0  # of a period that a series must hold to be asked about it

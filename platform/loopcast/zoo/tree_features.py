@@ -1,7 +1,7 @@
 """Direct features for trees, pooled over series and steps: columns that mean the same at every level and every step.
 
 A row belongs to one series, origin and step ahead, and knows the target up to the origin only. Learning from rows is in
-`loopcast.zoo.boosting`; features for linear models, which need other shapes, are in `loopcast.zoo.features`.
+`loopcast.zoo.learning.boosting`; features for linear models, which need other shapes, are in `loopcast.zoo.features`.
 """
 
 from collections.abc import Iterator

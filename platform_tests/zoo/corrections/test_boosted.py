@@ -12,7 +12,7 @@ from loopcast.zoo.arrays import take_positions
 from loopcast.zoo.corrections.base import Made
 from loopcast.zoo.corrections.boosted import Boosted, FittedBoosted, Tables
 from loopcast.zoo.corrections.boosted_features import Cycles, build_table, find_cycles
-from loopcast.zoo.log_scale import learn_log_scale
+from loopcast.zoo.learning.log_scale import learn_log_scale
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import panel_from_frame
 

@@ -16,9 +16,9 @@ from loopcast.zoo.dictionary.dictionary import KINDS, Dictionary, Scale
 from loopcast.zoo.dictionary.products import Contrast, Product
 from loopcast.zoo.dictionary.rows import new_rows, past_rows
 from loopcast.zoo.dictionary.view import View, close_gaps
+from loopcast.zoo.learning.scaling import Scaling
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import Scaling
 from zoo_panels import hourly_panel
 
 SHORT = Memory(level=3, spread=6)

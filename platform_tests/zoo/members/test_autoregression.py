@@ -6,11 +6,11 @@ import pytest
 
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import CallerError, ModelError
-from loopcast.zoo.log_scale import learn_log_scale
+from loopcast.zoo.learning.log_scale import learn_log_scale
+from loopcast.zoo.learning.recursion import Course, run
 from loopcast.zoo.members.autoregression import VARIANTS, Autoregression, make_recipe
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import panel_from_frame
-from loopcast.zoo.recursion import Course, run
 
 SPEC = TableSpec("when", "D", "y", (Variable("y"),), series_keys=("name",))
 WEEK = Situation(steps=6, time_of_day=0, stride=1, periods=(4, 12))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from loopcast.errors import ModelError
+from loopcast.zoo.learning.smoothing_filter import Smoothed, blank, smooth
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.members.smoothing import Smoothing
-from loopcast.zoo.smoothing_filter import Smoothed, blank, smooth
 from zoo.members.test_autoregression import panel_of, seasonal
 
 WEEK = Situation(steps=6, time_of_day=0, stride=1, periods=(4, 12))

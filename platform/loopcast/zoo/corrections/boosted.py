@@ -10,12 +10,12 @@ from functools import lru_cache
 import numpy as np
 
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray
-from loopcast.zoo.boosting import BoostOptions, fit_trees
 from loopcast.zoo.corrections.base import Correction, FittedCorrection, Json, Made
 from loopcast.zoo.corrections.boosted_features import Cycles, Table, build_table, find_cycles
-from loopcast.zoo.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
+from loopcast.zoo.learning.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.trees import Trees
 from loopcast.zoo.members.base import Contributions, Offset, Situation, Term
-from loopcast.zoo.trees import Trees
 
 FEWEST_SERIES = 20
 FEWEST_ROWS = 5_000

@@ -11,7 +11,7 @@ import numpy as np
 
 from loopcast.zoo.arrays import FloatArray, take_positions
 from loopcast.zoo.corrections.base import Made
-from loopcast.zoo.log_scale import LogScale
+from loopcast.zoo.learning.log_scale import LogScale
 
 CYCLES = 7  # whose mean is looked at
 SCALE_CYCLES = 14  # over which the usual change is measured

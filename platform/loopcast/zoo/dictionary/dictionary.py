@@ -29,9 +29,9 @@ from loopcast.zoo.dictionary.blocks import (
 from loopcast.zoo.dictionary.calendar import Fourier, Holidays, Phases, Weekdays, Weekend, Year
 from loopcast.zoo.dictionary.products import Contrast, Product
 from loopcast.zoo.dictionary.view import View, close_gaps, take_window
+from loopcast.zoo.learning.scaling import Scaling, median_of, spread_of
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import Scaling, median_of, spread_of
 
 KINDS: dict[str, type[Block]] = {
     block.kind: block

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.zoo.arrays import FloatArray, IntArray, take_positions
-from loopcast.zoo.scaling import Scaling
+from loopcast.zoo.learning.scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,13 @@ import pandas as pd
 from loopcast.dataops.frequency import count_periods
 from loopcast.errors import CallerError, ModelError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, first_present, from_floats, take_positions
-from loopcast.zoo.autoregressive_sums import Recipe, Sums, add_rows, limits, no_sums, solve
 from loopcast.zoo.fill import fill_seasonal
-from loopcast.zoo.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.autoregressive_sums import Recipe, Sums, add_rows, limits, no_sums, solve
+from loopcast.zoo.learning.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.recursion import Course, run, unroll
+from loopcast.zoo.learning.seasonal_effects import Effects
 from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.recursion import Course, run, unroll
-from loopcast.zoo.seasonal_effects import Effects
 
 GAP_PERIODS = 4  # so many short periods before the lags are read, for gaps at their start
 CELLS_AT_ONCE = 4_000_000

@@ -12,7 +12,8 @@ import numpy as np
 
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats
-from loopcast.zoo.boosting import BoostOptions, fit_trees
+from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
+from loopcast.zoo.learning.trees import Trees
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -26,7 +27,6 @@ from loopcast.zoo.members.base import (
 )
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.tree_features import TreeRecipe, TreeRows, build_tree_rows, find_floor, make_tree_recipe
-from loopcast.zoo.trees import Trees
 
 REFIT_ORIGINS = 14
 MOST_ORIGINS = 1456

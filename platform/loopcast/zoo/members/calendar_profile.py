@@ -12,9 +12,9 @@ import numpy as np
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, from_floats, take_positions
 from loopcast.zoo.calendar_columns import TERMS, YEAR_DAYS, Calendar
+from loopcast.zoo.learning.responses import DEPTH_DAYS, Response, count_columns, find_response
 from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.responses import DEPTH_DAYS, Response, count_columns, find_response
 
 HALF_LIFE_YEARS = 2.0  # after which a value counts half
 RIDGE_DAYS, TREND_RIDGE_DAYS, RESPONSE_RIDGE_DAYS = 0.125, 30.0, 0.5  # penalties, in days of data

@@ -13,11 +13,13 @@ import numpy.typing as npt
 
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats
-from loopcast.zoo.columns import standardise
 from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
 from loopcast.zoo.dictionary.dictionary import Dictionary
 from loopcast.zoo.dictionary.rows import Rows, new_rows, past_rows, waiting
-from loopcast.zoo.lasso import PENALTIES, RIDGE, choose_penalties, nearby_penalties, solve
+from loopcast.zoo.learning.columns import standardise
+from loopcast.zoo.learning.lasso import PENALTIES, RIDGE, choose_penalties, nearby_penalties, solve
+from loopcast.zoo.learning.moments import Moments
+from loopcast.zoo.learning.scaling import Scaling, share_out
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -28,9 +30,7 @@ from loopcast.zoo.members.base import (
     Term,
     situation_from_document,
 )
-from loopcast.zoo.moments import Moments
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import Scaling, share_out
 
 HALF_LIVES = (250.0, 2000.0)
 LIMIT = 2912  # rows a fit goes back at most

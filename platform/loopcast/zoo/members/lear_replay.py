@@ -9,10 +9,10 @@ import numpy as np
 
 from loopcast.zoo.arrays import FloatArray, IntArray
 from loopcast.zoo.dictionary.rows import Rows, read_rows, waiting
+from loopcast.zoo.learning.scaling import Scaling
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.members.lear import FittedLear, learn
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import Scaling
 
 CHOOSE_EVERY = 28  # rows after which penalties are chosen again
 

@@ -14,6 +14,7 @@ import numpy as np
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, as_floats, from_floats, take_positions
 from loopcast.zoo.features import Design, Recipe, build_design, make_recipe
+from loopcast.zoo.learning.ridge import RidgeSums, fit_ridge
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -26,7 +27,6 @@ from loopcast.zoo.members.base import (
     training_origins,
 )
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.ridge import RidgeSums, fit_ridge
 
 CELLS_AT_ONCE = 8_000_000
 FEWEST_ROWS = 12
@@ -112,7 +112,7 @@ class Linear(Member):
 class FittedLinear(FittedMember):
     """See `Linear`. Arrays have the shape (series, steps, terms), the intercept (series, steps).
 
-    The sums (see `loopcast.zoo.ridge.RidgeSums`) are what `update` adds new rows to.
+    The sums (see `loopcast.zoo.learning.ridge.RidgeSums`) are what `update` adds new rows to.
     """
 
     kind = "linear"

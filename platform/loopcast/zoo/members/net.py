@@ -1,6 +1,6 @@
 """The net member: a few small networks with a linear skip, all steps at once, trained once and then a little every day.
 
-Network, training and attribution are in `loopcast.zoo.net`; features are those of `loopcast.zoo.dictionary`.
+Network, training and attribution are in `loopcast.zoo.learning.net`; features are those of `loopcast.zoo.dictionary`.
 """
 
 from collections.abc import Mapping
@@ -12,10 +12,14 @@ import numpy.typing as npt
 
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, from_floats
-from loopcast.zoo.columns import describe_columns, standardise
 from loopcast.zoo.dictionary.choice import Memory, choose_dictionary
 from loopcast.zoo.dictionary.dictionary import Dictionary
 from loopcast.zoo.dictionary.rows import Rows, new_rows, past_rows, waiting
+from loopcast.zoo.learning.columns import describe_columns, standardise
+from loopcast.zoo.learning.net.attribution import integrated_gradients, mean_slope
+from loopcast.zoo.learning.net.shape import Shape, forward
+from loopcast.zoo.learning.net.training import Batches, Learning, Optimiser, train
+from loopcast.zoo.learning.scaling import Scaling, share_out
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -26,11 +30,7 @@ from loopcast.zoo.members.base import (
     Term,
     situation_from_document,
 )
-from loopcast.zoo.net.attribution import integrated_gradients, mean_slope
-from loopcast.zoo.net.shape import Shape, forward
-from loopcast.zoo.net.training import Batches, Learning, Optimiser, train
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.scaling import Scaling, share_out
 
 LIMIT = 1456  # rows kept
 FEWEST_ROWS = 20

@@ -1,6 +1,6 @@
 """The smoothing member: level, two nested seasonal patterns and an autocorrelated error, smoothed exponentially.
 
-The filter is `loopcast.zoo.smoothing_filter`; how members are combined does not belong here.
+The filter is `loopcast.zoo.learning.smoothing_filter`; how members are combined does not belong here.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ import pandas as pd
 from loopcast.dataops.frequency import count_periods
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, first_present, from_floats, take_positions
-from loopcast.zoo.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.log_scale import LogScale, learn_log_scale
+from loopcast.zoo.learning.smoothing_filter import Place, Smoothed, blank, fit_smoothing, smooth
 from loopcast.zoo.members.autoregression import season_pair
 from loopcast.zoo.members.base import Contributions, FittedMember, Json, Member, Offset, Situation, Term
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.smoothing_filter import Place, Smoothed, blank, fit_smoothing, smooth
 
 SERIES_AT_ONCE = 200
 LONGEST_FIT = 16  # longest periods: what is older has no weight left

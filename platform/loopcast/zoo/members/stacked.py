@@ -15,8 +15,9 @@ import numpy as np
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import FloatArray, IntArray, TimeArray, as_floats, as_times, from_floats, from_times
 from loopcast.zoo.arrays import take_positions as take
-from loopcast.zoo.boosting import BoostOptions, fit_trees
 from loopcast.zoo.dictionary.rows import waiting
+from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
+from loopcast.zoo.learning.trees import Trees
 from loopcast.zoo.members.base import (
     Contributions,
     FittedMember,
@@ -32,7 +33,6 @@ from loopcast.zoo.members.lear import FittedLear, Lear
 from loopcast.zoo.members.lear_replay import replay_lear
 from loopcast.zoo.panel import Panel, find_positions
 from loopcast.zoo.tree_features import TreeRecipe, build_tree_rows, find_floor, make_tree_recipe
-from loopcast.zoo.trees import Trees
 
 BASES = ((28, 364, 1.0), (364, 364, 2.0))  # level, spread and factor of the scales, see `Memory`
 HALF_LIVES = (1000,)

@@ -14,17 +14,17 @@ from sktime.forecasting.base import BaseForecaster, ForecastingHorizon
 
 from loopcast.dataops.frequency import Horizon, seasonal_periods, step_ns
 from loopcast.errors import CallerError, ModelError
-from loopcast.zoo.answer import Answer, answer
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.build import build_zoo
 from loopcast.zoo.document import zoo_from_document, zoo_to_document
+from loopcast.zoo.estimator.answer import Answer, answer
+from loopcast.zoo.estimator.history_document import crop_history, history_from_document, history_to_document
+from loopcast.zoo.estimator.sktime_panel import History, start_history
 from loopcast.zoo.explain import explain
-from loopcast.zoo.history_document import crop_history, history_from_document, history_to_document
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.periods import find_periods
 from loopcast.zoo.rebuild import RebuildPolicy, Scope, rebuild
 from loopcast.zoo.retrain import retrain
-from loopcast.zoo.sktime_panel import History, start_history
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 from loopcast.zoo.zoo import Zoo
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from loopcast.zoo.scaling import Scaling, median_of, share_out, spread_of
+from loopcast.zoo.learning.scaling import Scaling, median_of, share_out, spread_of
 
 
 def naive_spread(row):

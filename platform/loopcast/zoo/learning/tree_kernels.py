@@ -1,6 +1,6 @@
 """Compiled loops over decision trees: the sum of the leaves a row reaches, and each column's Shapley value in it.
 
-Arrays only. What the columns mean, and how trees are learned or written down, belongs in `loopcast.zoo.trees`.
+Arrays only. What the columns mean, and how trees are learned or written down, belongs in `loopcast.zoo.learning.trees`.
 """
 
 import numpy as np

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray, as_floats, first_present, from_floats
-from loopcast.zoo.recursion import differences
-from loopcast.zoo.seasonal_effects import Effects, eliminate, recover
+from loopcast.zoo.learning.recursion import differences
+from loopcast.zoo.learning.seasonal_effects import Effects, eliminate, recover
 
 MARGIN = 0.1  # of the range seen, by which differences may leave it
 

@@ -1,6 +1,6 @@
 """Learning gradient-boosted trees with LightGBM, one thread, reproducible to the last bit.
 
-What comes out are values, `loopcast.zoo.trees.Trees`: predicting does not need LightGBM.
+What comes out are values, `loopcast.zoo.learning.trees.Trees`: predicting does not need LightGBM.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from loopcast.errors import ModelError
 from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.trees import Trees, trees_from_lightgbm
+from loopcast.zoo.learning.trees import Trees, trees_from_lightgbm
 
 
 @dataclass(frozen=True, kw_only=True)

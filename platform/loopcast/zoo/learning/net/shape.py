@@ -1,6 +1,6 @@
 """Small networks with two hidden layers and a linear skip, many at once: sizes, start values, forward and backward.
 
-How they learn is in `loopcast.zoo.net.training`; what they explain is in `loopcast.zoo.net.attribution`.
+How they learn is in `loopcast.zoo.learning.net.training`, what they explain in `attribution` beside it.
 """
 
 from dataclasses import dataclass

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loopcast.zoo.moments import Moments
+from loopcast.zoo.learning.moments import Moments
 
 
 def draw(n, columns=4, targets=2, seed=0):

@@ -9,7 +9,7 @@ import numpy as np
 
 from loopcast.dataops.frequency import Horizon
 from loopcast.zoo.arrays import FloatArray, IntArray
-from loopcast.zoo.fitted_values import fit_past
+from loopcast.zoo.estimator.fitted_values import fit_past
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.steps import predict_steps
 from loopcast.zoo.zoo import Zoo

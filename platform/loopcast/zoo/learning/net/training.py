@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from loopcast.zoo.net.shape import Array, Shape, backward, forward
+from loopcast.zoo.learning.net.shape import Array, Shape, backward, forward
 
 FIRST_MOMENT, SECOND_MOMENT, EPSILON = 0.9, 0.999, 1e-7
 RMS_SCALE = 1024.0  # gradients are small numbers, of which half precision knows few

@@ -1,6 +1,6 @@
 """Data frames as sktime has them, with one row per series and time, as arrays on a regular grid, and grown by updates.
 
-Which time is which position is in `loopcast.zoo.time_axis`; building and forecasting are not done here.
+Which time is which position is in `loopcast.zoo.estimator.time_axis`; building and forecasting are not done here.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -14,8 +14,8 @@ import pandas as pd
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import DataError
 from loopcast.zoo.arrays import FloatArray, IntArray
+from loopcast.zoo.estimator.time_axis import TimeAxis, find_axis
 from loopcast.zoo.panel import Panel
-from loopcast.zoo.time_axis import TimeAxis, find_axis
 
 TARGET = -1  # where y stands among the columns
 TEXT = "a category: no member uses text yet"

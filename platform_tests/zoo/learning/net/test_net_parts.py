@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from loopcast.zoo.net.attribution import integrated_gradients, jacobian, mean_slope
-from loopcast.zoo.net.shape import Shape, backward, forward
-from loopcast.zoo.net.training import Batches, Learning, Optimiser, near_absolute_slope, train
+from loopcast.zoo.learning.net.attribution import integrated_gradients, jacobian, mean_slope
+from loopcast.zoo.learning.net.shape import Shape, backward, forward
+from loopcast.zoo.learning.net.training import Batches, Learning, Optimiser, near_absolute_slope, train
 
 SHAPE = Shape(inputs=5, first=7, second=6, outputs=3)
 

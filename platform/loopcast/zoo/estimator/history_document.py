@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopcast.zoo.sktime_panel import History
-from loopcast.zoo.time_axis import TimeAxis
+from loopcast.zoo.estimator.sktime_panel import History
+from loopcast.zoo.estimator.time_axis import TimeAxis
 from loopcast.zoo.zoo import Zoo
 
 Json = dict[str, Any]

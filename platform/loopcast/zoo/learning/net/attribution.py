@@ -6,7 +6,7 @@ Scaling back to the target's unit does not belong here.
 import numpy as np
 
 from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.net.shape import Array, forward
+from loopcast.zoo.learning.net.shape import Array, forward
 
 NODES = 24
 SMALL = 1e-12

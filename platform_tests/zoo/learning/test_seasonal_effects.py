@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loopcast.zoo.seasonal_effects import CONSTANT_RIDGE, Effects, eliminate, recover
+from loopcast.zoo.learning.seasonal_effects import CONSTANT_RIDGE, Effects, eliminate, recover
 
 
 def naive(x, y, weight, phase, effects):

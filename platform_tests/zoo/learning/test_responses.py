@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from loopcast.zoo.responses import count_columns, find_response, recent_mean
+from loopcast.zoo.learning.responses import count_columns, find_response, recent_mean
 
 VALUES = arrays(np.float64, st.integers(0, 12), elements=st.one_of(st.integers(-9, 9), st.just(np.nan)))
 

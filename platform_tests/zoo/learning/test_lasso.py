@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso
 
-from loopcast.zoo.lasso import PENALTIES, choose_penalties, nearby_penalties, solve
+from loopcast.zoo.learning.lasso import PENALTIES, choose_penalties, nearby_penalties, solve
 
 
 def correlated(n=300, columns=12, seed=0):

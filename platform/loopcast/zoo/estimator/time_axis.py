@@ -1,6 +1,6 @@
 """Which time of a pandas index is which position on a regular grid, and back: real times, periods and integers.
 
-Values do not belong here; series and their values are in `loopcast.zoo.sktime_panel`.
+Values do not belong here; series and their values are in `loopcast.zoo.estimator.sktime_panel`.
 """
 
 from collections.abc import Hashable

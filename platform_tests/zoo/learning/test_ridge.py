@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from loopcast.zoo.ridge import PENALTIES, fit_ridge
+from loopcast.zoo.learning.ridge import PENALTIES, fit_ridge
 
 
 def problem(seed=3):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from loopcast.zoo.log_scale import LogScale, learn_log_scale, median_present
+from loopcast.zoo.learning.log_scale import LogScale, learn_log_scale, median_present
 
 SERIES = arrays(np.float64, (3, 12), elements=st.floats(-1e5, 1e5).map(lambda v: 0.0 if abs(v) < 1e-3 else v))
 

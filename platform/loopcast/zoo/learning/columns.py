@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.moments import SMALLEST_SPREAD
+from loopcast.zoo.learning.moments import SMALLEST_SPREAD
 
 
 def describe_columns(columns: npt.NDArray[np.float32]) -> tuple[FloatArray, FloatArray]:

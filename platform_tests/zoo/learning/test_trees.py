@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from loopcast.errors import ModelError
 from loopcast.zoo import boosting
-from loopcast.zoo.boosting import BoostOptions, fit_trees
-from loopcast.zoo.trees import Tree, Trees, trees_from_lightgbm
+from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
+from loopcast.zoo.learning.trees import Tree, Trees, trees_from_lightgbm
 
 NAMES = ("level", "hour", "kind", "noise")
 SMALL = BoostOptions(n_trees=12, leaves=9, min_leaf=5, learning_rate=0.2, columns=1.0)
@@ -184,7 +184,8 @@ def test_predicting_and_explaining_load_no_lightgbm():
     rows = make_rows(100, 7)
     trees = fit_trees(rows, make_target(rows, 7), columns=NAMES, options=SMALL)
     code = (
-        "import json, sys; from loopcast.zoo.trees import Trees; trees = Trees.from_document(json.load(sys.stdin)); "
+        "import json, sys; from loopcast.zoo.learning.trees import Trees; "
+        "trees = Trees.from_document(json.load(sys.stdin)); "
         "import numpy as np; trees.contributions(np.zeros((1, 4))); print('lightgbm' in sys.modules)"
     )
     root = Path(boosting.__file__).resolve().parents[2]

@@ -1,6 +1,6 @@
 """Gradient-boosted trees as values: readable JSON, prediction, and exact additive contributions of the columns.
 
-Learning them is in `loopcast.zoo.boosting`; what the columns mean is known to whoever made them.
+Learning them is in `loopcast.zoo.learning.boosting`; what the columns mean is known to whoever made them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -98,7 +98,7 @@ class Trees:
         Returns:
             Shape (R,).
         """
-        from loopcast.zoo.tree_kernels import add_leaves  # numba takes a moment to load
+        from loopcast.zoo.learning.tree_kernels import add_leaves  # numba takes a moment to load
 
         out = np.zeros(len(rows))
         add_leaves(np.ascontiguousarray(rows, dtype=np.float64), *self._flat, out)
@@ -114,9 +114,9 @@ class Trees:
             Shape (R, K).
 
         References:
-            See `loopcast.zoo.tree_kernels.add_shapley`.
+            See `loopcast.zoo.learning.tree_kernels.add_shapley`.
         """
-        from loopcast.zoo.tree_kernels import add_shapley  # numba takes a moment to load
+        from loopcast.zoo.learning.tree_kernels import add_shapley  # numba takes a moment to load
 
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         out = np.zeros(rows.shape)
