@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopcast.errors import ModelError
-from loopcast.zoo import boosting
+from loopcast.zoo.learning import boosting
 from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
 from loopcast.zoo.learning.trees import Tree, Trees, trees_from_lightgbm
 
@@ -188,7 +188,7 @@ def test_predicting_and_explaining_load_no_lightgbm():
         "trees = Trees.from_document(json.load(sys.stdin)); "
         "import numpy as np; trees.contributions(np.zeros((1, 4))); print('lightgbm' in sys.modules)"
     )
-    root = Path(boosting.__file__).resolve().parents[2]
+    root = Path(boosting.__file__).resolve().parents[3]
     done = subprocess.run(
         [sys.executable, "-c", code], input=json.dumps(trees.to_document()), env={"PYTHONPATH": str(root)},
         capture_output=True, text=True, timeout=120, check=True,
