@@ -32,7 +32,8 @@ attributes:
   contract: {{cadence: 1D, grace: 6h}}
   owners: [ana@example.org]
   steward: ben@example.org
-  policies: {{level: 80, n_windows: 7}}
+  policies: {{level: 80, n_windows: 7,
+    members: [{{name: linear}}, {{name: linear, label: linear_recent, parameters: {{half_life_origins: 60}}}}]}}
 """
 
 PANEL_YAML = """
@@ -48,7 +49,8 @@ attributes:
   horizon: 7
   owners: ["team:retail"]
   steward: ben@example.org
-  policies: {level: 80, n_windows: 8}
+  policies: {level: 80, n_windows: 8,
+    members: [{name: linear}, {name: linear, label: linear_recent, parameters: {half_life_origins: 60}}]}
 """
 
 
