@@ -79,3 +79,24 @@ def test_a_series_that_stands_still_keeps_nobody_waiting():
     gained = block.learned.windows - zoo.blocks[0].learned.windows
     assert gained[0] >= 7
     assert gained[2] == 0
+
+
+def test_predictors_that_come_with_the_forecast_and_not_with_the_update_teach_the_same(panel):
+    """Who asks for a forecast may give the predictors of its horizon only then; they come with the next update."""
+    zoos = []
+    for is_late in (False, True):
+
+        def seen(periods, is_late=is_late):
+            view = known(panel, periods)
+            if not is_late:
+                return view
+            until = np.arange(len(view.local)) <= panel.last[0] - periods
+            return replace(view, x={name: np.where(until, values, np.nan) for name, values in view.x.items()})
+
+        zoo = build_zoo(seen(96), DAY)
+        for periods in (72, 48, 24):
+            zoo = retrain(zoo, seen(periods))
+        zoos.append(zoo.blocks[0])
+    on_time, late = zoos
+    assert (on_time.pending.is_blind, late.pending.is_blind) == (False, True)
+    np.testing.assert_allclose(on_time.learned.error, late.learned.error, rtol=1e-9)

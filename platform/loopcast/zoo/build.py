@@ -4,17 +4,18 @@ Whether the zoo may go into force is decided in `loopcast.experimentation` and `
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from loopcast.dataops.frequency import seasonal_periods, steps_per_day
 from loopcast.zoo.arrays import FloatArray, first_present, last_present
-from loopcast.zoo.ask import ask
 from loopcast.zoo.difficulty import find_difficulty
 from loopcast.zoo.features import look_back
 from loopcast.zoo.intervals import learn_intervals, replay_ends
 from loopcast.zoo.members.base import Offset
 from loopcast.zoo.panel import Panel
+from loopcast.zoo.pending import make_pending
 from loopcast.zoo.rolling import Report, Rolling, known_delay, roll, training_panel
 from loopcast.zoo.spec import ZooSpec, bin_width
 from loopcast.zoo.zoo import Availability, BinPromise, Block, Pending, SeriesKey, Zoo
@@ -95,11 +96,9 @@ def series_keys(panel: Panel) -> tuple[SeriesKey, ...]:
 
 def build_block(rolling: Rolling, *, first_index: int) -> Block:
     """Return one situation's models with what they learned, and the forecast that is pending."""
-    here, steps = rolling.ends[:, None], rolling.situation.steps
+    steps, n_series = rolling.situation.steps, len(rolling.series)
     view = rolling.panel.cut(rolling.ends, ahead=steps)
-    made, stages = ask(rolling.fitted, rolling.weights, rolling.corrections, view, here)
-    until = view.times(rolling.ends)
-    return Block(
+    block = Block(
         situation=rolling.situation,
         series=rolling.series,
         members=rolling.fitted,
@@ -109,12 +108,17 @@ def build_block(rolling: Rolling, *, first_index: int) -> Block:
             rolling.targets - rolling.combined, delay=known_delay(rolling.origins, rolling.situation)
         ),
         bounds=find_bounds(rolling.panel.y),
-        until=until,
-        pending=Pending(until[:, None], made, stages),
+        until=view.times(rolling.ends),
+        pending=Pending(
+            np.empty((n_series, 0), dtype="datetime64[us]"),
+            np.empty((n_series, 0, steps, len(rolling.fitted))),
+            np.empty((n_series, 0, steps, len(rolling.corrections) + 1)),
+        ),
         choices=rolling.choices,
         n_windows=rolling.origins.shape[1],
         first_index=first_index,
     )
+    return replace(block, pending=make_pending(block, view, rolling.ends))
 
 
 def find_bounds(y: FloatArray) -> FloatArray:

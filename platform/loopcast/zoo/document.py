@@ -163,6 +163,7 @@ def pending_to_document(pending: Pending) -> Json:
         "shape": list(pending.forecasts.shape),
         "forecasts": as_floats(pending.forecasts.ravel()),
         "stages": as_floats(pending.stages.ravel()),
+        "is_blind": pending.is_blind,
     }
 
 
@@ -173,6 +174,7 @@ def pending_from_document(document: Json) -> Pending:
         from_times(document["origins"]).reshape(n_series, n_windows),
         from_floats(document["forecasts"]).reshape(n_series, n_windows, steps, n_members),
         from_floats(document["stages"]).reshape(n_series, n_windows, steps, -1 if n_series * n_windows else 1),
+        document.get("is_blind", False),
     )
 
 

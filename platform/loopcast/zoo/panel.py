@@ -179,6 +179,14 @@ def find_predictor_ends(panel: Panel, steps: int) -> tuple[tuple[str, int], ...]
     return tuple(found)
 
 
+def lacks_horizon(panel: Panel, origins: IntArray) -> bool:
+    """Return whether a predictor known ahead has no value after the origins, shape (S,), in any series."""
+    asked = origins >= 0
+    return any((last_present(panel.x[name]) <= origins)[asked].all() for name in panel.known_ahead) and bool(
+        asked.any()
+    )
+
+
 def local_starts(stored: pd.DatetimeIndex, spec: TableSpec) -> pd.DatetimeIndex:
     """Return the local wall-clock time at which each stored period starts."""
     return local_time(stored - marks_shift(spec), spec.time_zone)

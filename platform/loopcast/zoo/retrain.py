@@ -14,6 +14,7 @@ from loopcast.zoo.choice import find_rows, find_series
 from loopcast.zoo.corrections.base import FittedCorrection, Made
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.panel import Panel, find_positions
+from loopcast.zoo.pending import join_pending, make_pending
 from loopcast.zoo.zoo import Block, Pending, Zoo
 
 
@@ -83,13 +84,32 @@ def advance(block: Block, panel: Panel, since: IntArray, origins: IntArray) -> B
     """
     view = panel.cut(origins, ahead=block.situation.steps)
     moved = origins > since
-    block = learn_pending(block, view, origins, moved)
+    block = learn_pending(see_again(block, panel, since), view, origins, moved)
     members = tuple(member.update(view, origins, since=since) for member in block.members)
     until = np.where(moved, view.times(origins), block.until)
     block = replace(block, members=members, until=until)
-    made, stages = ask(members, block.learned, block.corrections, view, np.where(moved, origins, -1)[:, None])
-    fresh = Pending(np.where(moved, until, np.datetime64("NaT"))[:, None], made, stages)
-    return replace(block, pending=join_pending(block.pending, fresh))
+    return replace(block, pending=join_pending(block.pending, make_pending(block, view, np.where(moved, origins, -1))))
+
+
+def see_again(block: Block, panel: Panel, since: IntArray) -> Block:
+    """Return a block whose newest pending forecast is made, where the predictors of its horizon were not there before.
+
+    Nothing was learned since, so it is the forecast that somebody got who gave them only for that.
+
+    Args:
+        block: its models and state.
+        panel: the data, series in the block's order.
+        since: positions of the origins up to which it has learned, shape (S,).
+    """
+    old = block.pending
+    if not old.is_blind or not old.origins.shape[1]:
+        return block
+    asked = np.where(np.isnat(old.origins[:, -1]), -1, since)
+    view = panel.cut(since, ahead=block.situation.steps)
+    made, stages = ask(block.members, block.learned, block.corrections, view, asked[:, None])
+    seen = Pending(old.origins[:, -1:], made, stages)
+    before = Pending(old.origins[:, :-1], old.forecasts[:, :-1], old.stages[:, :-1])
+    return replace(block, pending=join_pending(before, seen))
 
 
 def learn_pending(block: Block, panel: Panel, origins: IntArray, moved: BoolArray) -> Block:
@@ -126,13 +146,4 @@ def learn_window(block: Block, panel: Panel, places: IntArray, window: int) -> B
         corrections=corrections,
         intervals=block.intervals.update(targets - stages[..., -1]),
         n_windows=block.n_windows + 1,
-    )
-
-
-def join_pending(old: Pending, new: Pending) -> Pending:
-    """Return the forecasts of both, older ones first."""
-    return Pending(
-        np.concatenate([old.origins, new.origins], axis=1),
-        np.concatenate([old.forecasts, new.forecasts], axis=1),
-        np.concatenate([old.stages, new.stages], axis=1),
     )

@@ -43,11 +43,14 @@ class Pending:
         origins: local times, shape (S, P), oldest first; NaT where a series made none.
         forecasts: of the members, shape (S, P, H, M).
         stages: the combination before each of C corrections and after the last, shape (S, P, H, C + 1).
+        is_blind: whether the predictors of the newest one's horizon were not there yet: it is NaN, and made when they
+            are, before anything is learned from it.
     """
 
     origins: TimeArray
     forecasts: FloatArray
     stages: FloatArray
+    is_blind: bool = False
 
 
 @dataclass(frozen=True, eq=False)

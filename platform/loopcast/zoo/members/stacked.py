@@ -73,7 +73,13 @@ class Stacked(Member):
             bases.append(fitted)
             made.append(said)
         state = StackState(
-            bases=tuple(bases), past=np.stack(made, axis=3), until=panel.times(ends), age=0, n_rows=0, share=0.0
+            bases=tuple(bases),
+            # What is said at the last origin counts when its targets are there, with the predictors of its horizon.
+            past=np.ascontiguousarray(np.stack(made, axis=3)[:, :-1]),
+            until=panel.times(ends - situation.stride),
+            age=0,
+            n_rows=0,
+            share=0.0,
         )
         recipe, floor = make_tree_recipe(panel, situation, ends), find_floor(panel, ends)
         stump = FittedStacked(self.name, situation, self.parameters, recipe, floor, state, (), None)
@@ -86,7 +92,7 @@ class StackState:
 
     Args:
         bases: the B regressions.
-        past: what they said at the last N origins, one stride apart, newest last, shape (S, N, H, B).
+        past: what they said at the last N origins before the newest, one stride apart, newest last, (S, N, H, B).
         until: local time of the last of these origins, shape (S,).
         age: origins since the trees were fitted.
         n_rows: rows that the trees were fitted on.
@@ -139,7 +145,7 @@ class FittedStacked(FittedMember):
             ModelError: too few of them.
         """
         n_past = self.state.past.shape[1]
-        origins = ends[:, None] - np.arange(n_past - 1, -1, -1, dtype=np.int64) * self.situation.stride
+        origins = ends[:, None] - np.arange(n_past, 0, -1, dtype=np.int64) * self.situation.stride
         known = cut_at(panel, ends, self.situation.steps)
         series, place = np.nonzero(origins >= 0)
         rows = self._rows(known, series, origins[series, place], self.state.past[series, place])
@@ -215,16 +221,16 @@ class FittedStacked(FittedMember):
         return later
 
     def go_on(self, panel: Panel, ends: IntArray, since: IntArray) -> "FittedStacked":
-        """Return the member one origin later."""
+        """Return the member one origin later; what it says at the former one is kept, before it learns from it."""
         view = cut_at(panel, ends, self.situation.steps)
+        deepest = min(offset.first for base in self.state.bases for offset in base.offsets())
+        start = max(0, int(since.min(initial=0)) + deepest)
+        near, asked = view.since(start), np.where(since >= start, since - start, -1)[:, None]
+        said = np.stack([base.predict(near, asked) for base in self.state.bases], axis=3)
         bases = tuple(base.update(view, ends, since=since) for base in self.state.bases)
-        deepest = min(offset.first for base in bases for offset in base.offsets())
-        start = max(0, int(ends.min(initial=0)) + deepest)
-        near = view.since(start)
-        said = np.stack([base.predict(near, (ends - start)[:, None]) for base in bases], axis=3)
-        past = np.concatenate([self.state.past, said], axis=1)[:, -MOST_ORIGINS:]
+        past = np.ascontiguousarray(np.concatenate([self.state.past, said], axis=1)[:, -MOST_ORIGINS:])
         later = copy(self)
-        later.state = replace(self.state, bases=bases, past=past, until=view.times(ends), age=self.state.age + 1)
+        later.state = replace(self.state, bases=bases, past=past, until=view.times(since), age=self.state.age + 1)
         return later
 
     def offsets(self) -> tuple[Offset, ...]:
@@ -335,7 +341,7 @@ class FittedStacked(FittedMember):
         stride, n_past = self.situation.stride, self.state.past.shape[1]
         newest = find_positions(panel, self.state.until)[series]
         behind, rest = np.divmod(newest - (origins - back * stride), stride)
-        there = (behind >= 0) & (behind < n_past) & (rest == 0)
+        there = (behind >= 0) & (behind < n_past) & (rest == 0) & ~np.isnat(self.state.until)[series]
         said = self.state.past[series, np.where(there, n_past - 1 - behind, 0)].mean(axis=2)
         positions = (origins - back * stride)[:, None] + np.arange(1, self.situation.steps + 1)
         actual = take(panel.measured(self.recipe.target)[series], positions)
