@@ -38,6 +38,7 @@ CHEAP = {
     "lear": {"half_lives": [30.0]},
     "net": {"count": 1, "epochs": 1},
     "boosted": {"trees": 5, "refit_origins": 3},
+    "stacked": {"trees": 5, "refit_origins": 3},
 }
 MEMBERS = tuple(MemberSpec(kind, CHEAP.get(kind, {})) for kind in KINDS if kind != "sktime")
 

@@ -32,9 +32,12 @@ attributes:
   contract: {{cadence: 1D, grace: 6h}}
   owners: [ana@example.org]
   steward: ben@example.org
-  policies: {{level: 80, n_windows: 7,
-    members: [{{name: linear}}, {{name: linear, label: linear_recent, parameters: {{half_life_origins: 60}}}}]}}
+  policies: {{level: 80, n_windows: 7MEMBERS}}
 """
+LINEAR = """,
+    members: [{{name: linear}}, {{name: linear, label: linear_recent, parameters: {{half_life_origins: 60}}}}]"""
+PLAIN_YAML = YAML.replace("MEMBERS", "")  # the data choose
+YAML = YAML.replace("MEMBERS", LINEAR)  # quick, and with little history
 
 PANEL_YAML = """
 type: loopcast.orchestration.component.ForecastUseCase

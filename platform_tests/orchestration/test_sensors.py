@@ -19,7 +19,7 @@ from loopcast.orchestration.sensors import ATTEMPTS, REST_SECONDS, build_inbox_s
 from loopcast.orchestration.stage import Stage, current_time
 from made_use_case import make_counts, make_project, send, take_turn, to_csv
 
-CHAIN = ["raw_update", "dataset", "forecast", "accuracy_report", "profile"]
+CHAIN = ["raw_update", "dataset", "forecast", "accuracy_report", "root_cause", "profile"]
 
 
 class Inbox:
@@ -94,7 +94,7 @@ def test_with_a_zoo_in_force_the_run_reflects_too(inbox: Inbox) -> None:
     assert request.tags[REFLECTED] == "v00000002"
     inbox.project.store.versions.settle("v00000002", now=current_time())
     (rest,) = inbox.tick().run_requests
-    assert nouns_of(rest) == ["forecast", "accuracy_report", "reflection"]
+    assert nouns_of(rest) == ["forecast", "accuracy_report", "root_cause", "reflection"]
     assert rest.run_key != request.run_key
 
 

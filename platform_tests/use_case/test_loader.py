@@ -10,9 +10,9 @@ from loopcast.dataops.table import FileFormat
 from loopcast.errors import CallerError, UseCaseError
 from loopcast.use_case.loader import COMPONENT, load_use_cases, read_use_cases
 from loopcast.use_case.model import Frozen, UseCase
-from made_use_case import PANEL_YAML, ROOT, YAML
+from made_use_case import PANEL_YAML, PLAIN_YAML, ROOT
 
-GOOD = YAML.format(name="counts").lstrip()
+GOOD = PLAIN_YAML.format(name="counts").lstrip()
 DEMO = ROOT / "platform" / "use_cases"
 
 

@@ -28,7 +28,7 @@ from loopcast.zoo.members.base import (
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.tree_features import TreeRecipe, TreeRows, build_tree_rows, find_floor, make_tree_recipe
 
-REFIT_ORIGINS = 14
+REFIT_ORIGINS = 28
 MOST_ORIGINS = 1456
 MOST_ROWS = 40_000
 MOST_STEPS = 48

@@ -148,6 +148,8 @@ class FittedStacked(FittedMember):
         origins = ends[:, None] - np.arange(n_past, 0, -1, dtype=np.int64) * self.situation.stride
         known = cut_at(panel, ends, self.situation.steps)
         series, place = np.nonzero(origins >= 0)
+        if not len(series):
+            raise ModelError("found no origin whose error is known; stacked trees need some")
         rows = self._rows(known, series, origins[series, place], self.state.past[series, place])
         positions = origins[series, place][:, None] + np.arange(1, self.situation.steps + 1)
         actual = take(known.measured(self.recipe.target)[series], positions)
@@ -183,6 +185,8 @@ class FittedStacked(FittedMember):
         said = np.stack([base.predict(panel, origins) for base in self.state.bases], axis=3)
         out = np.full(said.shape[:3], np.nan)
         series, place = np.nonzero(origins >= 0)
+        if not len(series):
+            return out
         rows = self._rows(panel, series, origins[series, place], said[series, place])
         out[series, place] = rows.base + rows.scale[:, None] * self._ask_trees(rows)
         return out
@@ -192,13 +196,14 @@ class FittedStacked(FittedMember):
         parts = [base.contributions(panel, origins) for base in self.state.bases]
         said = np.stack([part.addends.sum(axis=3) for part in parts], axis=3)
         series, place = np.nonzero(origins >= 0)
-        rows = self._rows(panel, series, origins[series, place], said[series, place])
+        learned = np.full((*said.shape[:3], len(self.terms) + 1), np.nan)
         assert self.trees is not None  # noqa: S101 - a member without trees never leaves `fit`
-        made = self.trees.contributions(rows.values.reshape(-1, len(rows.terms))).reshape(rows.values.shape)
-        learned = np.full((*said.shape[:3], len(rows.terms) + 1), np.nan)
-        addends = np.concatenate([made, np.full((*made.shape[:2], 1), self.trees.expected)], axis=2)
-        learned[series, place] = addends * rows.scale[:, None, None]
-        terms = tuple(Term(f"trees:{term.name}", term.variable) for term in rows.terms)
+        if len(series):
+            rows = self._rows(panel, series, origins[series, place], said[series, place])
+            made = self.trees.contributions(rows.values.reshape(-1, len(rows.terms))).reshape(rows.values.shape)
+            addends = np.concatenate([made, np.full((*made.shape[:2], 1), self.trees.expected)], axis=2)
+            learned[series, place] = addends * rows.scale[:, None, None]
+        terms = tuple(Term(f"trees:{term.name}", term.variable) for term in self.terms)
         shared = tuple(dict.fromkeys(term for part in parts for term in part.terms))
         place_of = {term: number for number, term in enumerate(shared)}
         mean = np.zeros((*said.shape[:3], len(shared)))
