@@ -72,9 +72,9 @@ def test_the_same_seed_gives_the_same_member_and_another_does_not(panel):
     assert first == again != other
 
 
-def test_it_is_fitted_anew_at_the_fourteenth_origin_and_not_before(panel):
+def test_it_is_fitted_anew_after_so_many_origins_and_not_before(panel):
     start = panel.last - 20 * 24
-    member = Boosted({"trees": 5}).fit(panel.cut(start, ahead=24), DAY, start)
+    member = Boosted({"trees": 5, "refit_origins": 14}).fit(panel.cut(start, ahead=24), DAY, start)
     before, learned = trees_of(member), []
     for day in range(1, 15):
         here = start + 24 * day
@@ -82,7 +82,7 @@ def test_it_is_fitted_anew_at_the_fourteenth_origin_and_not_before(panel):
         learned.append(trees_of(member) != before)
     assert learned == [False] * 13 + [True]
     assert member.age == 0
-    anew = Boosted({"trees": 5}).fit(panel.cut(here, ahead=24), DAY, here)
+    anew = Boosted({"trees": 5, "refit_origins": 14}).fit(panel.cut(here, ahead=24), DAY, here)
     assert trees_of(member) == trees_of(anew)
 
 

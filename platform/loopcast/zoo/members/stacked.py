@@ -109,12 +109,21 @@ class StackState:
 
 @dataclass(frozen=True, eq=False)
 class StackRows:
-    """Rows for trees, P pairs of series and origin by H steps by K columns, and what they correct."""
+    """Rows for trees, P pairs of series and origin by H steps by K columns, and what they correct.
+
+    Args:
+        terms: the columns.
+        values: shape (P, H, K), NaN = unknown.
+        base: mean of what the regressions say, in the target's unit, shape (P, H).
+        scale: that errors are divided by, in the target's unit, shape (P,).
+        categories: numbers of the columns that hold categories.
+    """
 
     terms: tuple[Term, ...]
     values: FloatArray
     base: FloatArray
     scale: FloatArray
+    categories: range
 
 
 class FittedStacked(FittedMember):
@@ -170,6 +179,7 @@ class FittedStacked(FittedMember):
             target[usable],
             columns=[term.name for term in rows.terms],
             options=options,
+            categories=rows.categories,
             weights=weights[usable],
         )
         made = np.abs(trees.predict(rows.values[usable]) * np.broadcast_to(rows.scale[:, None], target.shape)[usable])
@@ -336,7 +346,8 @@ class FittedStacked(FittedMember):
         ]
         added = np.stack([np.broadcast_to(values, base.shape) for _, values in columns], axis=2)
         terms = (*made.terms, *(term for term, _ in columns))
-        return StackRows(terms, np.concatenate([made.values, added], axis=2), base, made.scale)
+        categories = range(len(made.terms) - len(self.recipe.categories), len(made.terms))
+        return StackRows(terms, np.concatenate([made.values, added], axis=2), base, made.scale, categories)
 
     def _past_errors(self, panel: Panel, series: IntArray, origins: IntArray, back: int) -> FloatArray:
         """Return the regressions' errors, actual minus forecast, some strides before each origin, shape (P, H).
