@@ -10,7 +10,7 @@ from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import list_builds, open_build
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import list_decisions, make_policy, reflect
+from loopcast.loop.reflect import list_decisions, make_limits, make_policy, reflect
 from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
 
 
@@ -95,8 +95,10 @@ def test_a_refused_version_is_not_reflected_on(project: Project) -> None:
 
 
 def test_the_policy_is_the_use_case_s_own(tmp_path: Path) -> None:
-    policy = make_policy(with_rebuild(tmp_path, "{max_age: 36h, tolerance_pct: 10, window: 3, rest: 2}"))
-    assert (policy.max_age_days, policy.tolerance_pct, policy.window, policy.min_versions_between) == (1.5, 10.0, 3, 2)
+    project = with_rebuild(tmp_path, "{max_age: 36h, tolerance_pct: 10, window: 3, rest: 2}")
+    policy, limits = make_policy(project), make_limits(project)
+    assert (policy.max_age_days, policy.min_versions_between) == (1.5, 2)
+    assert (limits.tolerance_pct, limits.window, limits.versions_per_year) == (10.0, 3, 365.0)
 
 
 def test_the_evidence_is_kept_with_the_decision(played: Project) -> None:
@@ -105,8 +107,8 @@ def test_the_evidence_is_kept_with_the_decision(played: Project) -> None:
     evidence = known.value["evidence"]
     assert evidence["has_zoo"]
     assert evidence["age_days"] == 2.0
-    assert evidence["scored_versions"] == 2
-    assert evidence["production_mae"] > 0
+    assert evidence["judgement"]["scored_versions"] == 2
+    assert evidence["judgement"]["production_mae"] > 0
 
 
 def test_refused_updates_do_not_bring_the_next_build_nearer(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from loopcast.reflection.decision import Evidence, RebuildPolicy, compare_with_promise, decide
+from loopcast.reflection.decision import Evidence, RebuildPolicy, decide
+from loopcast.reflection.deterioration import Judgement, Limits, judge
 from loopcast.zoo.zoo import BinPromise
 
-GOOD = Evidence(
-    has_zoo=True, versions_since_build=10, age_days=10.0, production_mae=100.0, promised_mae=95.0, scored_versions=14
-)
+GOOD = Evidence(has_zoo=True, versions_since_build=10, age_days=10.0, judgement=Judgement(False, None, 14, 100.0, 95.0))
+WORSE = Judgement(True, "v00000003", 14, 150.0, 95.0)
 
 
 @pytest.mark.parametrize(
@@ -21,11 +21,9 @@ GOOD = Evidence(
         ({"has_zoo": False, "versions_since_build": 0}, "build_first", "no_zoo"),
         ({"has_zoo": False, "versions_since_build": 3}, "keep", "too_soon"),
         ({"has_zoo": False, "versions_since_build": 7}, "build_first", "no_zoo"),
-        ({"production_mae": 119.0}, "rebuild", "worse_than_promised"),
-        ({"production_mae": 118.0}, "keep", "as_promised"),
-        ({"production_mae": 500.0, "scored_versions": 6}, "keep", "as_promised"),
-        ({"production_mae": 500.0, "versions_since_build": 6}, "keep", "too_soon"),
-        ({"production_mae": None}, "keep", "as_promised"),
+        ({"judgement": WORSE}, "rebuild", "worse_than_promised"),
+        ({"judgement": WORSE, "versions_since_build": 6}, "keep", "too_soon"),
+        ({"judgement": Judgement()}, "keep", "as_promised"),
         ({"age_days": 28.0}, "rebuild", "too_old"),
         ({"versions_unmet": 3, "situations_unmet": ("no models at 05:00",)}, "rebuild", "situation_unmet"),
         ({"versions_unmet": 1, "situations_unmet": ("no models at 22:00",)}, "keep", "as_promised"),
@@ -57,10 +55,9 @@ PROMISE = (
 
 
 def test_production_is_compared_with_what_was_promised_for_the_same_bins():
-    made = compare_with_promise(cells(), PROMISE, RebuildPolicy(window=10))
+    made = judge(cells(), PROMISE, Limits(window=10), reference=pd.DataFrame())
     assert (made.production_mae, made.promised_mae, made.scored_versions) == (2.0, 2.0, 10)
     near = cells()[lambda f: f["bin"] == "near"]
-    assert compare_with_promise(near, PROMISE, RebuildPolicy()).promised_mae == 1.0
-    assert compare_with_promise(cells(), PROMISE, RebuildPolicy(), since="v00000019").scored_versions == 2
-    assert compare_with_promise(cells().iloc[:0], PROMISE, RebuildPolicy()).production_mae is None
-    assert compare_with_promise(cells(), (), RebuildPolicy()).promised_mae is None
+    assert judge(near, PROMISE, Limits(), reference=pd.DataFrame()).promised_mae == 1.0
+    assert judge(cells().iloc[:0], PROMISE, Limits(), reference=pd.DataFrame()).production_mae is None
+    assert judge(cells(), (), Limits(), reference=pd.DataFrame()).promised_mae is None

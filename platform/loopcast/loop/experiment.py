@@ -13,6 +13,7 @@ from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
 from loopcast.experimentation.trial import try_zoo
 from loopcast.loop.forces import (
+    BACKTESTS,
     FORECASTS,
     ZOO_DOCUMENTS,
     BuildRequest,
@@ -38,7 +39,7 @@ from loopcast.zoo.spec import ZooSpec
 from loopcast.zoo.summary import summarize
 from loopcast.zoo.zoo import Zoo
 
-LEADERBOARDS, BACKTESTS = "leaderboards", "backtests"
+LEADERBOARDS = "leaderboards"
 
 
 @dataclass(frozen=True)

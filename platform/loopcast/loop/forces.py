@@ -15,7 +15,7 @@ from loopcast.zoo.rebuild import Scope
 from loopcast.zoo.zoo import BinPromise, Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
-ZOO_DOCUMENTS, FORECASTS = "zoos", "forecasts"
+ZOO_DOCUMENTS, FORECASTS, BACKTESTS = "zoos", "forecasts", "backtests"
 
 
 class ZooChoice(Enum):

@@ -11,16 +11,22 @@ import pandas as pd
 
 from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import FORECASTS, BuildRequest, list_builds, list_in_force, open_build, read_promise
-from loopcast.loop.project import Project
-from loopcast.reflection.decision import (
-    Decision,
-    Evidence,
-    RebuildPolicy,
-    choose_scope,
-    compare_with_promise,
-    decide,
+from loopcast.loop.forces import (
+    BACKTESTS,
+    FORECASTS,
+    BuildRequest,
+    ZooInForce,
+    list_builds,
+    list_in_force,
+    list_zoos,
+    open_build,
+    read_promise,
 )
+from loopcast.loop.pins import read_pin
+from loopcast.loop.project import Project
+from loopcast.loop.verdicts import count_rejected
+from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, choose_scope, decide
+from loopcast.reflection.deterioration import Judgement, Limits, judge
 from loopcast.store.version_records import VersionRecord
 
 DECISIONS = "decisions"
@@ -87,12 +93,42 @@ def list_decisions(project: Project, *, last: int | None = None) -> pd.DataFrame
 def make_policy(project: Project) -> RebuildPolicy:
     """Return the rebuild policy of a use case."""
     rebuild = project.use_case.policies.rebuild
-    return RebuildPolicy(
-        max_age_days=pd.Timedelta(rebuild.max_age) / pd.Timedelta("1D"),
+    max_age = None if rebuild.max_age is None else pd.Timedelta(rebuild.max_age) / pd.Timedelta("1D")
+    return RebuildPolicy(max_age_days=max_age, min_versions_between=rebuild.rest)
+
+
+def make_limits(project: Project) -> Limits:
+    """Return how sure a use case's judgement of deterioration must be."""
+    rebuild = project.use_case.policies.rebuild
+    per_year = pd.Timedelta("365D") / pd.Timedelta(project.use_case.contract.cadence)
+    return Limits(
         tolerance_pct=rebuild.tolerance_pct,
         window=rebuild.window,
-        min_versions_between=rebuild.rest,
+        false_alarms_per_year=rebuild.false_alarms_per_year,
+        versions_per_year=per_year,
     )
+
+
+def judge_zoo(project: Project, entry: ZooInForce, *, until: str) -> Judgement:
+    """Return whether production with a zoo is worse than it promised, after a version.
+
+    Args:
+        project: the use case.
+        entry: the zoo and the version from which on it is in force.
+        until: the version.
+    """
+    promise, _ = read_promise(project, entry.digest)
+    cells = read_cells(project, until=until)
+    cells = cells[cells["forecast_version"] >= entry.from_version]
+    return judge(cells, promise, make_limits(project), reference=_read_reference(project, entry.zoo))
+
+
+def _read_reference(project: Project, zoo: str) -> pd.DataFrame:
+    """Return the combination's errors in the backtest of a zoo's build; no rows where there was none."""
+    request = next((known for known in list_zoos(project) if known.zoo == zoo), None)
+    if request is None or project.store.outputs.manifest(BACKTESTS, request.build) is None:
+        return pd.DataFrame()
+    return project.store.outputs.read(BACKTESTS, request.build)
 
 
 def _open(project: Project, version: str, decision: Decision, *, now: datetime) -> BuildRequest:
@@ -111,18 +147,17 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
     since = _versions_since_build(project, newest.version)
     if in_force is None:
         return Evidence(has_zoo=False, versions_since_build=since)
-    promise, training_end = read_promise(project, in_force.digest)
-    cells = read_cells(project, until=newest.version)
-    trailing = compare_with_promise(cells, promise, make_policy(project), since=in_force.from_version)
+    _, training_end = read_promise(project, in_force.digest)
+    pin = read_pin(project)
     return Evidence(
         has_zoo=True,
         versions_since_build=since,
         age_days=_age_days(training_end, newest),
-        production_mae=trailing.production_mae,
-        promised_mae=trailing.promised_mae,
-        scored_versions=trailing.scored_versions,
+        judgement=judge_zoo(project, in_force, until=newest.version),
         versions_unmet=_count_unmet(project, newest.version),
         situations_unmet=_situations_unmet(project, newest.version),
+        pinned=pin.zoo if pin else None,
+        rejected_in_a_row=count_rejected(project),
     )
 
 

@@ -16,8 +16,8 @@ from loopcast.dataops.table import OPERATION, TableSpec
 from loopcast.errors import DamageError, NotFoundError, TableError
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import list_contracts
-from loopcast.loop.experiment import BACKTESTS, LEADERBOARDS, Experiment, ReleasedZoo
-from loopcast.loop.forces import FORECASTS, ZOO_DOCUMENTS, list_in_force
+from loopcast.loop.experiment import LEADERBOARDS, Experiment, ReleasedZoo
+from loopcast.loop.forces import BACKTESTS, FORECASTS, ZOO_DOCUMENTS, list_in_force
 from loopcast.loop.profile import CONTROLS, PROFILES
 from loopcast.loop.project import Project
 from loopcast.loop.root_cause import POINTS, ROOT_CAUSES

@@ -18,13 +18,11 @@ from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
 from loopcast.use_case.fields import Column, Duration, Frozen, Name
 from loopcast.use_case.file_format import FileFormat
-from loopcast.use_case.preprocessing import PreprocessingChoice, check_preprocessing
+from loopcast.use_case.policies import NAIVE, Policies
+from loopcast.use_case.preprocessing import check_preprocessing
 from loopcast.use_case.sources import InboxSource, Polled, Sources
-from loopcast.zoo.holiday import holiday_names
-from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 
-NAIVE = "seasonal_naive"
 # Dagster's own rules: what breaks them would be refused later, without a line.
 OWNER = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}|team:.+")
 TAG_KEY = re.compile(r"([A-Za-z0-9_.-]{1,63}/)?[A-Za-z0-9_.-]{1,63}")
@@ -73,14 +71,6 @@ def _check_tags(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-def _check_holidays(value: str) -> str:
-    try:
-        holiday_names(value, 2024, 2024)
-    except CallerError as error:
-        raise ValueError("an ISO country such as US, or a subdivision such as US-MN") from error
-    return value
-
-
 Frequency = Annotated[str, AfterValidator(_check_frequency)]
 TimeZone = Annotated[str, AfterValidator(_check_time_zone)]
 
@@ -95,7 +85,6 @@ def _check_horizon(value: object) -> str:
 HorizonText = Annotated[str, BeforeValidator(_check_horizon)]
 Owner = Annotated[str, AfterValidator(_check_owner)]
 Tags = Annotated[dict[str, str], AfterValidator(_check_tags)]
-Holidays = Annotated[str, AfterValidator(_check_holidays)]
 
 
 class Target(Frozen):
@@ -133,66 +122,6 @@ class Contract(Frozen):
     odcs: dict[str, Any] | None = Field(
         default=None, description="The whole contract; taken from contract.yaml beside this file where there is one."
     )
-
-
-class Rebuild(Frozen):
-    """When reflection opens the next build by itself."""
-
-    max_age: Duration = Field(default="28D", description="A zoo older than this (in data time) is rebuilt.")
-    tolerance_pct: float = Field(
-        default=25.0, gt=0.0, description="By how many percent production errors may exceed the zoo's promise."
-    )
-    window: int = Field(default=14, ge=1, description="Newest versions over which production errors are judged.")
-    rest: int = Field(default=7, ge=1, description="Fewest versions between two builds.")
-
-
-class MemberChoice(Frozen):
-    """A forecaster that takes part in the zoo."""
-
-    name: str = Field(description="seasonal_naive, linear or sktime.")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="What the member is built with.")
-    label: str | None = Field(default=None, description="Name in tables; default: the member's own.")
-
-    @model_validator(mode="after")
-    def _check_parameters(self) -> Self:
-        if self.name == NAIVE and not self.parameters:
-            return self
-        try:
-            make_member(self.spec)
-        except CallerError as error:
-            raise ValueError(f"a member that can be made: {error}") from error
-        return self
-
-    @property
-    def spec(self) -> MemberSpec:
-        """The member as the zoo knows it."""
-        return MemberSpec(self.name, dict(self.parameters), self.label)
-
-
-class Policies(Frozen):
-    """How the loop behaves for this use case."""
-
-    level: float = Field(default=90.0, gt=0.0, lt=100.0, description="Coverage of the intervals in percent.")
-    holidays: Holidays | None = Field(default=None, description="Country or country-subdivision, such as US or US-MN.")
-    members: tuple[MemberChoice, ...] = Field(
-        default=(),
-        description="Zoo members beside the seasonal naives, which always take part; none: the default ones.",
-    )
-    n_windows: int = Field(default=28, ge=2, le=1000, description="Forecast origins in a backtest.")
-    preprocessing: PreprocessingChoice = Field(
-        default=PreprocessingChoice(), description="What is done to the data before a build or a forecast sees them."
-    )
-    retrain: Literal["every_version", "never"] = Field(
-        default="every_version", description="Whether each version's forecast learns from what is new first."
-    )
-    rebuild: Rebuild = Field(default=Rebuild(), description="When reflection opens the next build by itself.")
-
-    @model_validator(mode="after")
-    def _check_members(self) -> Self:
-        names = [choice.label or choice.name for choice in self.members if choice.name != NAIVE or choice.label]
-        if len(set(names)) < len(names):
-            raise ValueError("members with names that differ: give a label to those of the same kind")
-        return self
 
 
 class Replay(Frozen):
