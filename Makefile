@@ -17,7 +17,7 @@ serve: $(call STAMP,run)
 	@exec $(BIN)/loopcast serve
 
 test: $(call STAMP,test)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(call STAMP,lint)
 	$(BIN)/ruff check platform platform_tests
