@@ -5,6 +5,7 @@ import pytest
 from loopcast.errors import CallerError, DamageError, NotFoundError
 from loopcast.store.lake import LocalLake, ObjectLake
 from loopcast.store.outputs import OutputStore
+from loopcast.store.version_records import version_key
 from store_examples import NOW
 
 FRAME = pd.DataFrame(
@@ -60,6 +61,18 @@ def test_partitions_are_those_that_were_written(outputs):
     assert outputs.manifest("forecast", "v3") is None
     with pytest.raises(NotFoundError, match="v3"):
         outputs.read("forecast", "v3")
+
+
+def test_versions_are_walked_back_by_their_numbers(outputs, monkeypatch):
+    for number in (1, 2, 400, 401):
+        outputs.write("forecast", version_key(number), FRAME, pins={}, now=NOW)
+    again = outputs.write("forecast", "v00000401", FRAME, pins={"zoo": "b"}, now=NOW)
+    walked = list(outputs.walk_back("forecast", "v00000500"))
+    assert [(one.partition, one.number) for one in walked] == [("v00000401", 2), ("v00000400", 1)]
+    assert walked[0] == again
+    assert [one.partition for one in outputs.walk_back("forecast", "v00000300", first="v00000002")] == ["v00000002"]
+    monkeypatch.setattr("loopcast.store.outputs.MOST_MISSING", 397)
+    assert [one.partition for one in outputs.walk_back("forecast", "v00000400")][-2:] == ["v00000002", "v00000001"]
 
 
 def test_a_damaged_table_is_named_and_writing_it_again_mends_it(tmp_path):

@@ -43,3 +43,18 @@ def test_appending_at_the_same_time_loses_nothing(references):
 def test_a_name_that_is_a_path_is_refused(references, name):
     with pytest.raises(CallerError):
         references.append(name, {}, now=NOW)
+
+
+def test_one_value_is_found_by_its_number_and_all_are_walked_back_from_the_newest(references):
+    entries = [references.append("zoo", {"at": at}, now=NOW) for at in range(4)]
+    assert [references.find("zoo", number) for number in range(6)] == [None, *entries, None]
+    assert list(references.walk_back("zoo")) == entries[::-1]
+    assert references.history("zoo", last=9) == entries
+    assert references.history("zoo", last=0) == []
+
+
+def test_another_handle_sees_what_came_after_it_first_looked(tmp_path):
+    one, other = (References(LocalLake(tmp_path), folder="demo") for _ in range(2))
+    for at in range(5):
+        one.append("zoo", {"at": at}, now=NOW)
+        assert other.current("zoo").value == {"at": at}

@@ -3,15 +3,15 @@
 The measures are in `loopcast.reflection.accuracy`; here is which rows they are given.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any
 
 import pandas as pd
 
 from loopcast.dataops.table import OPERATION, UPSERT
-from loopcast.loop.forces import FORECASTS, ZooRequest, list_zoos
+from loopcast.loop.forces import FORECASTS, look_up_zoo
 from loopcast.loop.production import MEMBERS
 from loopcast.loop.project import Project
 from loopcast.loop.slices import period_starts, read_targets
@@ -73,8 +73,8 @@ def read_cells(project: Project, *, until: str, first: str = "", last_n: int = L
         last_n: at most so many reports.
     """
     outputs = project.store.outputs
-    reports = [version for version in outputs.partitions(CELLS) if first <= version <= until][-last_n:]
-    frames = [outputs.read(CELLS, version).assign(report=version) for version in reports]
+    reports = list(islice(outputs.walk_back(CELLS, until, first=first), last_n))[::-1] if until else []
+    frames = [outputs.read(CELLS, one.partition, one.number).assign(report=one.partition) for one in reports]
     frames = [frame for frame in frames if len(frame)]
     if not frames:
         return pd.DataFrame(columns=["forecast_version", "timestamp", "bin", "error", "report"])
@@ -85,17 +85,13 @@ def read_cells(project: Project, *, until: str, first: str = "", last_n: int = L
 
 def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
     """Return the mean absolute error of each report: `version`, `who`, `mae`; the forecast and every seasonal naive."""
-    outputs = project.store.outputs
-    reports = [version for version in outputs.partitions(CELLS) if version <= until][-LOOK_BACK:]
-    rows = []
-    for version in reports:
-        manifest = outputs.manifest(CELLS, version)
-        summary = manifest.facts if manifest else {}
-        rows += [
-            {"version": version, "who": name.removeprefix("mae_") if name != "mae" else "forecast", "mae": value}
-            for name, value in summary.items()
-            if name == "mae" or name.startswith("mae_")
-        ]
+    reports = list(islice(project.store.outputs.walk_back(CELLS, until), LOOK_BACK))[::-1]
+    rows = [
+        {"version": report.partition, "who": name.removeprefix("mae_") if name != "mae" else "forecast", "mae": value}
+        for report in reports
+        for name, value in report.facts.items()
+        if name == "mae" or name.startswith("mae_")
+    ]
     return pd.DataFrame(rows, columns=["version", "who", "mae"])
 
 
@@ -154,13 +150,14 @@ def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> l
     It goes back from version to version until forecasts have ended before the actuals for so many in a row: data end
     later from version to version, but for a few whose newest rows were removed.
     """
-    spec, zoos = project.store.spec, list_zoos(project)
-    if actuals.empty:
+    spec = project.store.spec
+    number = version_number(before) - 1
+    if actuals.empty or not number:
         return []
     first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
     found, ended = [], 0
-    for number in range(version_number(before) - 1, 0, -1):
-        manifest = find_production(project, FORECASTS, version_key(number), zoos)
+    for newest in project.store.outputs.walk_back(FORECASTS, version_key(number)):
+        manifest = choose_production(project, newest)
         if manifest is None:
             continue
         ended = 0 if manifest.facts["covers_to"] >= first else ended + 1
@@ -176,9 +173,9 @@ def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFr
     keys = project.store.spec.series_keys
     schema = forecast_schema(keys) if table == FORECASTS else member_forecast_schema(keys)
     nothing = pd.DataFrame({name: pd.Series(dtype=str(dtype)) for name, dtype in schema.dtypes.items()})
-    zoos, frames = list_zoos(project), []
+    frames = []
     for version in versions:
-        manifest = find_production(project, table, version, zoos)
+        manifest = find_production(project, table, version)
         if manifest is not None:
             frame = project.store.outputs.read(table, version, manifest.number)
             frames.append(frame.assign(forecast_version=version))
@@ -186,25 +183,33 @@ def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFr
 
 
 def _digest_of(project: Project, version: str) -> str:
-    manifest = find_production(project, FORECASTS, version, list_zoos(project))
+    manifest = find_production(project, FORECASTS, version)
     return manifest.digest if manifest else ""
 
 
-def find_production(
-    project: Project, table: str, version: str, zoos: Sequence[ZooRequest] | None = None
-) -> OutputManifest | None:
+def find_production(project: Project, table: str, version: str) -> OutputManifest | None:
     """Return the newest writing of a version's forecast by a zoo that was built on that version or an earlier one.
 
     A version that was forecast again with a later zoo (`zoo: current`) knows what came after it: that is not scored.
     """
-    zoos = list_zoos(project) if zoos is None else zoos
-    in_time = {request.zoo for request in zoos if request.version <= version}
-    written = [manifest for manifest in project.store.outputs.history(table, version) if _is_scored(project, manifest)]
-    return next((manifest for manifest in reversed(written) if manifest.pins["zoo"] in in_time), None)
+    newest = project.store.outputs.manifest(table, version)
+    return None if newest is None else choose_production(project, newest)
 
 
-def _is_scored(project: Project, manifest: OutputManifest) -> bool:
-    """Return whether a forecast is on the time scale on which the use case is judged today."""
+def choose_production(project: Project, newest: OutputManifest) -> OutputManifest | None:
+    """Return the same, given the version's newest writing."""
+    earlier = (
+        project.store.outputs.manifest_at(newest.table, newest.partition, number)
+        for number in range(newest.number - 1, 0, -1)
+    )
+    return next((one for one in chain([newest], earlier) if _is_production(project, one)), None)
+
+
+def _is_production(project: Project, manifest: OutputManifest) -> bool:
+    """Return whether a zoo that knew no more than its version made it, on the time scale that counts today."""
+    zoo = look_up_zoo(project, manifest.pins["zoo"])
+    if zoo is None or zoo.version > manifest.partition:
+        return False
     scale = manifest.pins.get("preprocessing", {}).get("time_scale")
     today = project.use_case.zoo.preprocessing.time_scale
     return (scale["frequency"] if scale else None) == (today.frequency if today else None)

@@ -7,12 +7,13 @@ and `loopcast.loop.point`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import pandas as pd
 
 from loopcast.errors import CallerError, DamageError, DataError, ModelError, NotFoundError
-from loopcast.loop.accuracy import find_production
-from loopcast.loop.forces import FORECASTS, list_zoos
+from loopcast.loop.accuracy import choose_production
+from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
 from loopcast.loop.states import restore
@@ -123,9 +124,8 @@ def _list_earlier(project: Project, manifest: OutputManifest, *, first: str) -> 
     outputs, version = project.store.outputs, manifest.partition
     scale = manifest.pins["preprocessing"].get("time_scale")
     same = [one for one in outputs.history(FORECASTS, version) if one.number < manifest.number]
-    zoos = list_zoos(project)
-    before = [key for key in outputs.partitions(FORECASTS) if key < version][: -LOOK_BACK - 1 : -1]
-    others = (find_production(project, FORECASTS, key, zoos) for key in before)
+    newer = islice(outputs.walk_back(FORECASTS, version), LOOK_BACK + 1)
+    others = (choose_production(project, one) for one in newer if one.partition < version)
     for earlier in (*reversed(same), *others):
         if earlier is None or earlier.pins["preprocessing"].get("time_scale") != scale:
             continue

@@ -105,9 +105,9 @@ def find_build(project: Project, build: str) -> BuildRequest:
     Raises:
         NotFoundError: nobody asked for that build.
     """
-    for request in list_builds(project):
-        if request.build == build:
-            return request
+    entry = project.store.references.find(BUILDS, _number_of(build))
+    if entry is not None and f"b{entry.number:04d}" == build:
+        return BuildRequest(build=build, **entry.value)
     raise NotFoundError(
         f"found no request for build {build!r}; builds are opened by `reflection`, which also adds their key"
     )
@@ -135,10 +135,26 @@ def find_zoo(project: Project, zoo: str) -> ZooRequest:
     Raises:
         NotFoundError: no experiment released that zoo.
     """
-    for request in list_zoos(project):
-        if request.zoo == zoo:
-            return request
-    raise NotFoundError(f"found no zoo {zoo!r}; a zoo's key is added when its experiment has passed the gate")
+    request = look_up_zoo(project, zoo)
+    if request is None:
+        raise NotFoundError(f"found no zoo {zoo!r}; a zoo's key is added when its experiment has passed the gate")
+    return request
+
+
+def look_up_zoo(project: Project, zoo: str) -> ZooRequest | None:
+    """Return the request behind a zoo key, None where no experiment released that zoo."""
+    entry = project.store.references.find(ZOOS, _number_of(zoo))
+    return ZooRequest(zoo=zoo, **entry.value) if entry and f"z{entry.number:04d}" == zoo else None
+
+
+def _number_of(key: str) -> int:
+    """Return the number in the key of a build or a zoo, 0 where there is none.
+
+    Examples:
+        >>> _number_of("z0012"), _number_of("nobody")
+        (12, 0)
+    """
+    return int(key[1:]) if key[1:].isdecimal() else 0
 
 
 def put_in_force(project: Project, zoo: str, *, digest: str, from_version: str, now: datetime) -> ZooInForce:
@@ -158,14 +174,21 @@ def list_in_force(project: Project) -> list[ZooInForce]:
 
 def zoo_for_version(project: Project, version: str) -> ZooInForce | None:
     """Return the zoo in force for a version: the latest put in force from that version or an earlier one on."""
-    return next((entry for entry in reversed(list_in_force(project)) if entry.from_version <= version), None)
+    entries = (ZooInForce(**entry.value) for entry in project.store.references.walk_back(IN_FORCE))
+    return next((entry for entry in entries if entry.from_version <= version), None)
+
+
+def newest_in_force(project: Project) -> ZooInForce | None:
+    """Return the zoo put in force last, even where that is only from the next version on; None where there is none."""
+    entry = project.store.references.current(IN_FORCE)
+    return ZooInForce(**entry.value) if entry else None
 
 
 def choose_zoo(project: Project, version: str, *, choice: ZooChoice = ZooChoice.pinned) -> tuple[str, str] | None:
     """Return key and digest of the zoo that forecasts a version, or None."""
     if choice is ZooChoice.current:
-        entries = list_in_force(project)
-        return (entries[-1].zoo, entries[-1].digest) if entries else None
+        newest = newest_in_force(project)
+        return (newest.zoo, newest.digest) if newest else None
     earlier = project.store.outputs.manifest(FORECASTS, version)
     if earlier is not None:
         return str(earlier.pins["zoo"]), str(earlier.pins["zoo_digest"])

@@ -5,7 +5,7 @@ The rules are in `loopcast.reflection.decision`.
 
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import takewhile
+from itertools import islice, takewhile
 
 import pandas as pd
 
@@ -13,12 +13,14 @@ from loopcast.errors import CallerError
 from loopcast.loop.accuracy import LOOK_BACK, read_cells
 from loopcast.loop.forces import (
     BACKTESTS,
+    BUILDS,
     FORECASTS,
     BuildRequest,
     ZooInForce,
+    find_build,
+    find_zoo,
     list_builds,
-    list_in_force,
-    list_zoos,
+    newest_in_force,
     open_build,
     read_promise,
 )
@@ -125,10 +127,10 @@ def judge_zoo(project: Project, entry: ZooInForce, *, until: str) -> Judgement:
 
 def _read_reference(project: Project, zoo: str) -> pd.DataFrame:
     """Return the combination's errors in the backtest of a zoo's build; no rows where there was none."""
-    request = next((known for known in list_zoos(project) if known.zoo == zoo), None)
-    if request is None or project.store.outputs.manifest(BACKTESTS, request.build) is None:
+    build = find_zoo(project, zoo).build
+    if project.store.outputs.manifest(BACKTESTS, build) is None:
         return pd.DataFrame()
-    return project.store.outputs.read(BACKTESTS, request.build)
+    return project.store.outputs.read(BACKTESTS, build)
 
 
 def _open(project: Project, version: str, decision: Decision, *, now: datetime) -> BuildRequest:
@@ -142,8 +144,7 @@ def _open(project: Project, version: str, decision: Decision, *, now: datetime) 
 
 def _gather(project: Project, newest: VersionRecord) -> Evidence:
     """Return what is known after the newest version."""
-    zoos = list_in_force(project)  # the newest one counts, even where it is in force only from the next version on
-    in_force = zoos[-1] if zoos else None
+    in_force = newest_in_force(project)  # it counts even where it is in force only from the next version on
     since = _versions_since_build(project, newest.version)
     if in_force is None:
         return Evidence(has_zoo=False, versions_since_build=since)
@@ -163,11 +164,11 @@ def _gather(project: Project, newest: VersionRecord) -> Evidence:
 
 def _versions_since_build(project: Project, version: str) -> int:
     """Return how many accepted versions came after the newest build's; 0 where none was asked for."""
-    builds = list_builds(project)
-    if not builds:
+    build = project.store.references.current(BUILDS)
+    if build is None:
         return 0
-    records = project.store.versions.records()
-    return sum(r.status == "accepted" and builds[-1].version < r.version <= version for r in records)
+    versions = project.store.versions  # each record counts the accepted versions up to it
+    return versions.record(version).log_patches - versions.record(build.value["version"]).log_patches
 
 
 def _age_days(training_end: str, newest: VersionRecord) -> float:
@@ -184,12 +185,12 @@ def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:
 
 def _count_unmet(project: Project, version: str) -> int:
     """Return how many of the newest versions in a row had an origin that their zoo had no models for."""
-    newest = [key for key in project.store.outputs.partitions(FORECASTS) if key <= version][:-LOOK_BACK:-1]
-    return sum(1 for _ in takewhile(lambda key: _situations_unmet(project, key), newest))
+    newest = islice(project.store.outputs.walk_back(FORECASTS, version), LOOK_BACK)
+    return sum(1 for _ in takewhile(lambda manifest: manifest.facts["situations_unmet"], newest))
 
 
 def _recall(project: Project, value: dict[str, object]) -> Reflection:
     """Return a recorded decision."""
-    build = next((b for b in list_builds(project) if b.build == value["build"]), None)
+    build = find_build(project, str(value["build"])) if value["build"] else None
     decision = Decision(value["action"], str(value["rule"]), str(value["reason"]), value["evidence"])  # type: ignore[arg-type]
     return Reflection(str(value["version"]), decision, build)

@@ -12,7 +12,7 @@ from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_targets
 from loopcast.store.outputs import OutputManifest
-from loopcast.store.version_records import VersionRecord
+from loopcast.store.version_records import VersionRecord, version_key, version_number
 
 NOT_YET, MISSING, REFUSED, NONE = "not there yet", "actual missing", "version refused", "no forecast was made"
 
@@ -29,7 +29,8 @@ def list_unscored(project: Project, *, until: str, first: str = "", last_n: int 
         first: first version to look at.
         last_n: at most so many versions.
     """
-    records = [record for record in project.store.versions.records() if first <= record.version <= until][-last_n:]
+    numbers = range(version_number(first) if first else 1, version_number(until) + 1)[-last_n:] if until else ()
+    records = [project.store.versions.record(version_key(number)) for number in numbers]
     made = {record.version: find_production(project, FORECASTS, record.version) for record in records}
     times = [manifest.facts[name] for manifest in made.values() if manifest for name in ("covers_from", "covers_to")]
     actuals = _read_actuals(project, until, times) if times else pd.DataFrame()

@@ -8,7 +8,7 @@ Here belong writing and reading them. Not here: what is in them, and pointers th
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -32,10 +32,12 @@ from loopcast.store.records import (
     to_iso,
 )
 from loopcast.store.tombstones import Tombstones
+from loopcast.store.version_records import version_key, version_number
 
 RESERVED = frozenset(
     {"uploads", "claims", "idempotency", "patches", "versions", "quarantine", "checkpoints", "refs", "erasures"}
 )
+MOST_MISSING = 366
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=@+,:-]*")
 
 
@@ -122,7 +124,7 @@ class OutputStore:
         """
         manifest = self.manifest(table, partition) if number is None else self.manifest_at(table, partition, number)
         if manifest is None:
-            raise NotFoundError(f"{table} has no partition {partition}; it has {self.partitions(table)[-5:]}")
+            raise NotFoundError(f"{table} has no partition {partition}; make it, or ask for another one")
         return read_table(read_content(self._lake, manifest.file, digest=manifest.file_digest), path=manifest.file)
 
     def manifest(self, table: str, partition: str) -> OutputManifest | None:
@@ -138,8 +140,27 @@ class OutputStore:
         """Return all manifests of a partition, in order."""
         return [self.manifest_at(table, partition, number) for number in self._numbers(table, partition)]
 
+    def walk_back(self, table: str, version: str, *, first: str = "") -> Iterator[OutputManifest]:
+        """Yield the newest manifest of each version's partition, from a version back, those not written left out.
+
+        It goes by the versions' numbers, never lists the table, and gives up after a year of days without one.
+
+        Args:
+            table: the table's name.
+            version: the version to begin at.
+            first: the version to end at; empty: the first there is.
+        """
+        missing = 0
+        for number in range(version_number(version), version_number(first) - 1 if first else 0, -1):
+            manifest = self.manifest(table, version_key(number))
+            if manifest is not None:
+                yield manifest
+            missing = missing + 1 if manifest is None else 0
+            if missing > MOST_MISSING:
+                return
+
     def partitions(self, table: str) -> list[str]:
-        """Return the partitions of a table that were written, sorted."""
+        """Return the partitions of a table that were written, sorted; all are listed, so not for turns and ticks."""
         return sorted(self.newest_numbers(table))
 
     def newest_numbers(self, table: str) -> dict[str, int]:

@@ -5,14 +5,16 @@ point at.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from loopcast.errors import CallerError
 from loopcast.store.lake import Lake
 from loopcast.store.records import from_iso, numbered, put_record, read_record, to_iso
+from loopcast.store.version_log import find_highest
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.=@+-]*")
 
@@ -38,6 +40,7 @@ class References:
     def __init__(self, lake: Lake, *, folder: str) -> None:
         """Keep where the references are."""
         self._lake, self._folder = lake, folder
+        self._highest: dict[str, int] = {}
 
     def append(self, name: str, value: Mapping[str, Any], *, now: datetime) -> Reference:
         """Point a name at a value from now on and return the reference.
@@ -48,16 +51,26 @@ class References:
             now: the present time, aware.
         """
         while True:
-            numbers = self._numbers(name)
-            number = numbers[-1] + 1 if numbers else 1
+            number = self._count(name) + 1
             content = {"number": number, "value": dict(value), "at": to_iso(now)}
             if put_record(self._lake, self._path(name, number), content):
                 return Reference(number, dict(value), now)
 
     def current(self, name: str) -> Reference | None:
         """Return what a name points at, None where it never did."""
-        numbers = self._numbers(name)
-        return self._read(name, numbers[-1]) if numbers else None
+        return self.find(name, self._count(name))
+
+    def find(self, name: str, number: int) -> Reference | None:
+        """Return the n-th value that a name has had, None where it never had so many.
+
+        Args:
+            name: the reference's name.
+            number: 1 for the first.
+        """
+        if number < 1 or not self._lake.exists(self._path(name, number)):
+            return None
+        record = read_record(self._lake, self._path(name, number))
+        return Reference(record["number"], record["value"], from_iso(record["at"]))
 
     def history(self, name: str, *, last: int | None = None) -> list[Reference]:
         """Return everything that a name has pointed at, in order.
@@ -66,17 +79,20 @@ class References:
             name: the reference's name.
             last: only the newest so many.
         """
-        numbers = self._numbers(name)
-        return [self._read(name, number) for number in (numbers if last is None else numbers[-last:])]
+        return list(islice(self.walk_back(name), last))[::-1]
 
-    def _read(self, name: str, number: int) -> Reference:
-        """Return one reference."""
-        record = read_record(self._lake, self._path(name, number))
-        return Reference(record["number"], record["value"], from_iso(record["at"]))
+    def walk_back(self, name: str) -> Iterator[Reference]:
+        """Yield everything that a name has pointed at, the newest first; each is read when it is asked for."""
+        for number in range(self._count(name), 0, -1):
+            entry = self.find(name, number)
+            if entry is not None:
+                yield entry
 
-    def _numbers(self, name: str) -> list[int]:
-        """Return the numbers of a name's references, in order."""
-        return [int(path[-13:-5]) for path in self._lake.list(self._place(name))]
+    def _count(self, name: str) -> int:
+        """Return how many values a name has had; the folder, which grows with every version, is never listed."""
+        known = self._highest.get(name, 0)
+        self._highest[name] = find_highest(lambda at: self._lake.exists(self._path(name, at)), known=known)
+        return self._highest[name]
 
     def _path(self, name: str, number: int) -> str:
         """Return where a reference is."""
