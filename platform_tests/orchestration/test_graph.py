@@ -133,7 +133,7 @@ def test_the_demo_loads_as_definitions(monkeypatch: pytest.MonkeyPatch, tmp_path
     made = code_location()
     dg.Definitions.validate_loadable(made)
     names = set(load_use_cases(ROOT / "platform" / "use_cases"))
-    assert {key.path[0] for key in made.resolve_asset_graph().get_all_asset_keys()} == names
+    assert {key.path[0] for key in made.resolve_asset_graph().get_all_asset_keys()} == {*names, "overview"}
 
 
 def test_settings_come_from_the_environment_and_relative_ones_are_below_home(tmp_path: Path) -> None:

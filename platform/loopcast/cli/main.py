@@ -11,6 +11,7 @@ from loopcast.cli.erase import erase, retain
 from loopcast.cli.explain import explain
 from loopcast.cli.export import export
 from loopcast.cli.minimal import minimal
+from loopcast.cli.overview import overview
 from loopcast.cli.play import replay, serve
 from loopcast.cli.profile import profile
 from loopcast.cli.pull import pull
@@ -35,6 +36,7 @@ def cli() -> None:
 
 
 for command in (
+    overview,
     update,
     pull,
     versions,

@@ -12,6 +12,7 @@ from loopcast.orchestration.names import REFLECTED, TURN, Names
 # Dagster types conditions by the kind of key they select, which differs along a chain that works: untyped here.
 Condition = Any
 WHEN: Any = dg.AutomationCondition
+EVERY_FIVE_MINUTES = "*/5 * * * *"
 
 
 def forecast_condition(names: Names) -> Condition:
@@ -74,6 +75,18 @@ def warehouse_condition() -> Condition:
     news = WHEN.any_deps_match(WHEN.newly_updated())
     handled = (WHEN.newly_requested() & ~news) | WHEN.initial_evaluation()
     return (news.since(handled) & _is_quiet()).with_label("news not delivered yet")
+
+
+def overview_condition() -> Condition:
+    """Look over all use cases when any has reflected, at most every five minutes whatever their number.
+
+    Each reflection alone would ask for a run: with fifty use cases, fifty in a row.
+    """
+    handled = WHEN.newly_requested() | WHEN.initial_evaluation()
+    news = WHEN.any_deps_match(WHEN.newly_updated()).since(handled)
+    return (news & WHEN.cron_tick_passed(EVERY_FIVE_MINUTES) & ~WHEN.in_progress()).with_label(
+        "news not looked over yet"
+    )
 
 
 def _is_quiet() -> Condition:

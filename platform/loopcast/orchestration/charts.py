@@ -67,6 +67,28 @@ def draw_accuracy(errors: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(chart, title=title)
 
 
+def draw_trends(errors: pd.DataFrame, *, title: str) -> str:
+    """Return an SVG of the mean absolute error per version, one small chart per use case, each on its own scale.
+
+    Args:
+        errors: columns `use_case`, `version`, `mae`.
+        title: printed above the charts.
+    """
+    chart = (
+        alt.Chart(errors)
+        .mark_line(color=INK, point=True)
+        .encode(
+            x=alt.X("version:O", title=None, axis=alt.Axis(labels=False, ticks=False)),
+            y=alt.Y("mae:Q", title=None, axis=alt.Axis(tickCount=3)),
+        )
+        .properties(width=WIDTH // 3, height=HEIGHT // 4)
+        .facet(facet=alt.Facet("use_case:N", title=None), columns=2, title=title)
+        .resolve_scale(x="independent", y="independent")
+        .configure(background="white")
+    )
+    return _shorten(str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False))))
+
+
 def draw_control(points: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of a control chart: the newest values, the limits, and the values beyond them.
 

@@ -1,4 +1,4 @@
-"""The code location: every use case below the use-case folder, and the executor.
+"""The code location: every use case below the use-case folder, the overview of all, and the executor.
 
 `loopcast.orchestration.component` says what a use case consists of.
 """
@@ -8,6 +8,8 @@ from types import ModuleType
 
 import dagster as dg
 
+from loopcast.orchestration.assets.overview import build_overview
+from loopcast.orchestration.sensors import build_overview_sensor
 from loopcast.orchestration.settings import read_settings
 from loopcast.use_case.loader import load_use_cases
 
@@ -19,9 +21,14 @@ def defs() -> dg.Definitions:
     Raises:
         UseCaseError: a use case's YAML is wrong; the message names file, line, field, found and expected.
     """
-    folder = read_settings().use_cases
-    load_use_cases(folder)
-    return dg.Definitions.merge(load_components(folder), dg.Definitions(executor=dg.in_process_executor))
+    settings = read_settings()
+    names = list(load_use_cases(settings.use_cases))
+    of_all = dg.Definitions(
+        assets=[build_overview(names, settings=settings)],
+        sensors=[build_overview_sensor()],
+        executor=dg.in_process_executor,
+    )
+    return dg.Definitions.merge(load_components(settings.use_cases), of_all)
 
 
 def load_components(folder: Path) -> dg.Definitions:

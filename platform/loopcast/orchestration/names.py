@@ -15,6 +15,8 @@ TURN = "loopcast/turn"
 TURNS_OF = "loopcast/turns_of"
 REFLECTED = "loopcast/reflected"
 
+OVERVIEW = dg.AssetKey(["overview"])  # of all use cases
+
 
 @dataclass(frozen=True)
 class Names:

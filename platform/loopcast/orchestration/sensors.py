@@ -10,7 +10,7 @@ import dagster as dg
 from loopcast.loop.ingest import take_inbox
 from loopcast.loop.turns import Turn, list_turns
 from loopcast.orchestration.jobs import CHAIN
-from loopcast.orchestration.names import REFLECTED, TURN, TURNS_OF, USE_CASE, Names
+from loopcast.orchestration.names import OVERVIEW, REFLECTED, TURN, TURNS_OF, USE_CASE, Names
 from loopcast.orchestration.stage import Stage, current_time
 
 INTERVAL_SECONDS = 5
@@ -61,6 +61,16 @@ def build_automation_sensor(stage: Stage) -> dg.AutomationConditionSensorDefinit
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=2 * INTERVAL_SECONDS,
         run_tags={USE_CASE: stage.use_case.name},
+    )
+
+
+def build_overview_sensor() -> dg.AutomationConditionSensorDefinition:
+    """Return the sensor that evaluates the condition of `overview`, running by default."""
+    return dg.AutomationConditionSensorDefinition(
+        "overview_of_all",
+        target=dg.AssetSelection.assets(OVERVIEW),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=6 * INTERVAL_SECONDS,
     )
 
 

@@ -23,6 +23,7 @@ from obstore.store import LocalStore, MemoryStore, ObjectStore, from_url
 from loopcast.errors import NotFoundError, StoreError
 
 STAGING = ".staging"
+PROBE = ".health/probe"  # no use case can have that name
 
 
 class Lake(Protocol):
@@ -300,6 +301,19 @@ def open_lake(url: str) -> Lake:
         return ObjectLake(from_url(url))
     except (BaseError, ValueError, OSError) as error:
         raise StoreError(f"cannot open the lake {url}: {error}; expected a folder or an object store's URL") from error
+
+
+def probe_lake(url: str) -> None:
+    """Write an object anew and read it back.
+
+    Raises:
+        StoreError: the lake cannot be written or read.
+    """
+    lake = open_lake(url)
+    lake.delete(PROBE)
+    lake.put_if_absent(PROBE, PROBE.encode())
+    if lake.get(PROBE) != PROBE.encode():
+        raise StoreError(f"found other bytes in {PROBE} of the lake {url} than were written; check the disk")
 
 
 def _failure(verb: str, path: str, error: Exception) -> StoreError:

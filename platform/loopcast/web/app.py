@@ -1,4 +1,4 @@
-"""The web application: the API under `/api`, and everything else as the Dagster UI.
+"""The web application: the API under `/api`, `/metrics`, `/health`, and everything else as the Dagster UI.
 
 Here belong routes, and errors in words. Not here: what an update or a version is, and how the UI is made.
 """
@@ -15,17 +15,26 @@ from starlette.types import ASGIApp
 
 from loopcast.errors import CallerError, LoopcastError, NotFoundError
 from loopcast.loop.project import Settings
+from loopcast.orchestration.run_health import RunHealth
+from loopcast.web.monitoring import Monitoring
 from loopcast.web.updates import UPLOAD_BYTES, UpdatesApi
 
 API = "/api"
 
 
-def build_app(settings: Settings, *, ui: ASGIApp | None = None, upload_bytes: int = UPLOAD_BYTES) -> Starlette:
+def build_app(
+    settings: Settings,
+    *,
+    ui: ASGIApp | None = None,
+    health: RunHealth | None = None,
+    upload_bytes: int = UPLOAD_BYTES,
+) -> Starlette:
     """Return the application.
 
     Args:
         settings: where the use cases and their lake are.
-        ui: serves all paths but those of the API; None: there is the API alone.
+        ui: serves all other paths; None: there are no others.
+        health: what the orchestrator knows; None: `/metrics` and `/health` do without.
         upload_bytes: the largest update that is taken.
     """
     updates = UpdatesApi(settings, upload_bytes=upload_bytes)
@@ -36,8 +45,16 @@ def build_app(settings: Settings, *, ui: ASGIApp | None = None, upload_bytes: in
         ],
         exception_handlers={HTTPException: _tell_refusal, LoopcastError: _tell_error},
     )
+    monitoring = Monitoring(settings, health)
+    watched = [
+        Route("/metrics", monitoring.metrics, methods=["GET"]),
+        Route("/health", monitoring.check, methods=["GET"]),
+    ]
     rest: Sequence[BaseRoute] = [Mount("/", app=ui)] if ui else []
-    return Starlette(routes=[Mount(API, app=api), *rest])
+    return Starlette(
+        routes=[Mount(API, app=api), *watched, *rest],
+        exception_handlers={LoopcastError: _tell_error},
+    )
 
 
 def _tell_refusal(request: Request, error: Exception) -> Response:

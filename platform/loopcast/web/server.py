@@ -8,6 +8,8 @@ from pathlib import Path
 
 import uvicorn
 
+from loopcast.orchestration.instance import open_instance
+from loopcast.orchestration.run_health import RunHealth
 from loopcast.orchestration.serve import HOST
 from loopcast.orchestration.settings import read_settings
 from loopcast.orchestration.ui import open_ui
@@ -22,8 +24,9 @@ def main(port: int, *, workspace: Path, home: Path) -> None:
         workspace: Dagster's file that names the code server.
         home: folder with `dagster.yaml`.
     """
-    with open_ui(home, workspace=workspace) as ui:
-        uvicorn.run(build_app(read_settings(), ui=ui), host=HOST, port=port, log_level="warning")
+    with open_ui(home, workspace=workspace) as ui, open_instance(home) as instance:
+        app = build_app(read_settings(), ui=ui, health=RunHealth(instance))
+        uvicorn.run(app, host=HOST, port=port, log_level="warning")
 
 
 if __name__ == "__main__":
