@@ -9,6 +9,7 @@
     │   ├── ConflictError      somebody else was first
     │   └── DamageError        stored bytes are not what their digest says
     ├── SourceError        a source cannot be reached, or answers what it should not
+    ├── ChannelError       a message cannot be delivered where alerts go
     ├── ModelError         no model could be built or applied
     │   └── TableError         a table is not what its schema says, so it is not written
     └── CallerError        the call makes no sense as it stands
@@ -88,6 +89,10 @@ class SourceError(LoopcastError):
         """Keep how long the source asks to be left alone, where it says so."""
         self.retry_after_s = retry_after_s
         super().__init__(message)
+
+
+class ChannelError(LoopcastError):
+    """A message cannot be delivered where alerts go: the message names the channel and holds no secret."""
 
 
 class ModelError(LoopcastError):

@@ -86,7 +86,11 @@ def test_every_asset_has_owners_steward_description_kinds_and_group(defs: dg.Def
 def test_the_jobs_and_sensors_are_there_and_run_by_default(defs: dg.Definitions) -> None:
     repository = defs.get_repository_def()
     assert [job.name for job in repository.get_all_jobs() if not job.name.startswith("__")] == ["counts_turn"]
-    assert sorted(sensor.name for sensor in repository.sensor_defs) == ["counts_automation", "counts_inbox"]
+    assert sorted(sensor.name for sensor in repository.sensor_defs) == [
+        "counts_alerts",
+        "counts_automation",
+        "counts_inbox",
+    ]
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     turn = defs.resolve_job_def("counts_turn")
     nouns = {key.path[-1] for key in turn.asset_layer.selected_asset_keys}

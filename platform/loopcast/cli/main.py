@@ -5,6 +5,7 @@ import warnings
 
 import click
 
+from loopcast.cli.alerts import alerts
 from loopcast.cli.contract import contract
 from loopcast.cli.diff import diff
 from loopcast.cli.erase import erase, retain
@@ -57,6 +58,7 @@ for command in (
     warehouse,
     contract,
     zoo,
+    alerts,
     serve,
 ):
     cli.add_command(command)

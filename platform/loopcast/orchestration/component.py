@@ -9,6 +9,7 @@ from typing import Self
 import dagster as dg
 from pydantic import BaseModel
 
+from loopcast.orchestration.alerting import build_alert_sensor, list_watched
 from loopcast.orchestration.assets.accuracy_report import build_accuracy_report
 from loopcast.orchestration.assets.dataset import build_dataset
 from loopcast.orchestration.assets.experiment import build_experiment
@@ -76,10 +77,12 @@ def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None =
     """
     stage = Stage(use_case)
     opened = resource or ProjectResource.of(use_case, settings=read_settings())
+    computed, checks = [build(stage) for build in COMPUTED], build_source_checks(stage)
+    alerts = build_alert_sensor(stage, list_watched(stage, [*computed, *checks]))
     return dg.Definitions(
-        assets=[build_source_feed(stage), *(build(stage) for build in COMPUTED)],
-        asset_checks=build_source_checks(stage),
+        assets=[build_source_feed(stage), *computed],
+        asset_checks=checks,
         jobs=[build_turn(stage.names)],
-        sensors=[build_inbox_sensor(stage), build_automation_sensor(stage), *build_poll_sensors(stage)],
+        sensors=[build_inbox_sensor(stage), build_automation_sensor(stage), *build_poll_sensors(stage), alerts],
         resources={stage.resource_key: opened, stage.warehouse_key: WarehouseResource(path=opened.warehouse)},
     )

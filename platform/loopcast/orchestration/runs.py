@@ -19,6 +19,7 @@ from loopcast.orchestration.instance import PROCESS_TAG, add_keys
 from loopcast.orchestration.names import USE_CASE, Names
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import turn_selection, turn_tags
+from loopcast.orchestration.stage import explain_step
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -116,14 +117,4 @@ class Runner:
 
 def _explain(result: dg.ExecuteInProcessResult) -> str:
     failures: list[Any] = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return "; ".join(text for data in failures if (text := _explain_step(data)))
-
-
-def _explain_step(data: Any) -> str:
-    """Return a step failure in words: our own description, else the error at the root."""
-    if data.user_failure_data and data.user_failure_data.description:
-        return str(data.user_failure_data.description)
-    error = data.error
-    while error and error.cause:
-        error = error.cause
-    return error.message.strip() if error else ""
+    return "; ".join(text for data in failures if (text := explain_step(data)))

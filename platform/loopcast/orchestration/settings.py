@@ -7,12 +7,15 @@
 | `LOOPCAST_LAKE` | folder or object-store URL of the lake | `.loopcast/lake` |
 | `LOOPCAST_INBOX` | folder with one inbox per use case | `inbox` |
 | `LOOPCAST_WAREHOUSE` | DuckDB file for queries | `.loopcast/warehouse.duckdb` |
+| `LOOPCAST_ALERTS` | folder of files with alerts | `.loopcast/alerts` |
+| `LOOPCAST_URL` | where people find the UI, for links in alerts | `http://127.0.0.1:3000` |
 """
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from loopcast.alerts.targets import AlertSettings
 from loopcast.loop.project import Settings
 
 
@@ -37,6 +40,17 @@ def write_settings(settings: Settings) -> dict[str, str]:
         "LOOPCAST_INBOX": str(settings.inbox),
         "LOOPCAST_WAREHOUSE": str(settings.warehouse),
     }
+
+
+def read_alert_settings(environment: Mapping[str, str] | None = None) -> AlertSettings:
+    """Return what alerts take from the environment: where their files and the UI are, the mail server, secrets."""
+    given = read_environment() if environment is None else environment
+    home = Path(given.get("LOOPCAST_HOME") or ".").absolute()
+    return AlertSettings(
+        folder=home / (given.get("LOOPCAST_ALERTS") or ".loopcast/alerts"),
+        url=(given.get("LOOPCAST_URL") or "http://127.0.0.1:3000").rstrip("/"),
+        environment=given,
+    )
 
 
 def read_environment() -> Mapping[str, str]:

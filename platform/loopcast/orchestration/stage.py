@@ -102,5 +102,15 @@ def explain_failures(metadata: Mapping[str, Any] | None = None) -> Iterator[None
         ) from None
 
 
+def explain_step(data: Any) -> str:
+    """Return a step's failure in words: our own description, else the error at the root."""
+    if data.user_failure_data and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error and error.cause:
+        error = error.cause
+    return error.message.strip() if error else ""
+
+
 def _to_tag(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]", "_", text.replace("@", "_at_"))[:63]

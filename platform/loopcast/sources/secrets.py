@@ -9,7 +9,8 @@ from typing import Any, Self
 from urllib.parse import quote, quote_plus, unquote, urlsplit
 
 from loopcast.errors import SourceError
-from loopcast.use_case.sources import FromEnvironment, Polled, Text
+from loopcast.use_case.fields import Frozen
+from loopcast.use_case.sources import FromEnvironment, Text
 
 MASK = "***"
 SHORTEST = 3  # what is shorter would mask half of every message
@@ -17,7 +18,7 @@ SHORTEST = 3  # what is shorter would mask half of every message
 
 @dataclass(frozen=True)
 class Secrets:
-    """The texts that one source takes from the environment.
+    """The texts that one source, or one channel of alerts, takes from the environment.
 
     Args:
         values: by the names of their variables; those that are not set are not there.
@@ -26,8 +27,8 @@ class Secrets:
     values: Mapping[str, str]
 
     @classmethod
-    def of(cls, source: Polled, environment: Mapping[str, str]) -> Self:
-        """Return what a source takes from some environment."""
+    def of(cls, source: Frozen, environment: Mapping[str, str]) -> Self:
+        """Return what a source, or a channel of alerts, takes from some environment."""
         return cls({name: environment[name] for name in _variables_in(source.model_dump()) if environment.get(name)})
 
     def resolve(self, text: Text) -> str:

@@ -16,6 +16,7 @@ from loopcast.dataops.frequency import Horizon, seasonal_periods
 from loopcast.dataops.table import OPERATION, TableSpec, Variable
 from loopcast.errors import CallerError
 from loopcast.schemas import forecast_schema, member_forecast_schema
+from loopcast.use_case.alerts import Alerts
 from loopcast.use_case.fields import Column, Duration, Frozen, Name
 from loopcast.use_case.file_format import FileFormat
 from loopcast.use_case.policies import NAIVE, Policies
@@ -158,6 +159,7 @@ class UseCase(Frozen):
     steward: str = Field(min_length=3, description="Who answers questions about the data.")
     tags: Tags = Field(default_factory=dict, description="Shown in the catalog.")
     policies: Policies = Field(default=Policies(), description="How the loop behaves for this use case.")
+    alerts: Alerts = Field(default=Alerts(), description="Who is told what is the matter, and how.")
     replay: Replay | None = Field(default=None, description="A recorded history to play, for demonstrations and tests.")
 
     @model_validator(mode="after")
