@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.decisions import DECISIONS
 from loopcast.loop.overview import Overview, describe_all, describe_use_case, draw_sparkline, to_document, to_row
 from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
 from loopcast.loop.recent import read_recent
-from loopcast.loop.reflect import DECISIONS
 from loopcast.loop.verdicts import Verdict, record_verdict
 from made_use_case import NOW, make_counts, make_project, send, take_turn
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from loopcast.errors import CallerError
+from loopcast.loop.decisions import list_decisions
+from loopcast.loop.evidence import make_limits, make_policy
 from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import list_builds, open_build
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import list_decisions, make_limits, make_policy, reflect
+from loopcast.loop.reflect import reflect
 from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
 
 
@@ -45,7 +47,8 @@ def test_the_first_build_is_opened_once_and_asked_again_is_the_same(empty: Proje
 
 def test_a_build_opened_before_a_crash_is_taken_up(empty: Project) -> None:
     version = settle(empty)
-    opened = open_build(empty, version=version, rule="no_zoo", reason="no zoo is in force", now=NOW)
+    why = {"rule": "no_zoo", "reason": "no zoo is in force", "decision": "d00000001"}
+    opened = open_build(empty, version=version, now=NOW, **why)
     assert reflect(empty, now=NOW).build == opened
     assert len(list_builds(empty)) == 1
 
@@ -55,7 +58,7 @@ def test_while_the_first_build_is_under_way_a_new_version_opens_no_other(empty: 
     reflect(empty, now=NOW)
     empty.store.versions.settle(send(empty, make_counts("2024-01-21", 1)), now=NOW)
     kept = reflect(empty, now=NOW)
-    assert (kept.decision.action, kept.decision.rule, kept.build) == ("keep", "too_soon", None)
+    assert (kept.decision.action, kept.decision.rule, kept.build) == ("keep", "build_under_way", None)
 
 
 def test_a_zoo_that_has_grown_too_old_opens_the_next_build(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
+from loopcast.reflection.decision import Search
 from loopcast.zoo.document import promise_from_document, zoo_from_document
 from loopcast.zoo.rebuild import Scope
 from loopcast.zoo.zoo import BinPromise, Zoo
@@ -37,6 +38,8 @@ class BuildRequest:
         reason: why, in words.
         scope: which situations are built anew, see `loopcast.zoo.rebuild`.
         imported: the zoo document that came from elsewhere and is to be judged; None: members are fitted.
+        search: `usual`: the members of the use case; `wide`: more than these.
+        decision: the decision that opened it; None: no decision did.
     """
 
     build: str
@@ -45,6 +48,8 @@ class BuildRequest:
     reason: str
     scope: Scope = "all"
     imported: str | None = None
+    search: Search = "usual"
+    decision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,14 @@ class ZooInForce:
     from_version: str
 
 
-def list_builds(project: Project) -> list[BuildRequest]:
-    """Return all builds asked for, oldest first."""
-    history = project.store.references.history(BUILDS)
+def list_builds(project: Project, *, last: int | None = None) -> list[BuildRequest]:
+    """Return the builds asked for, oldest first.
+
+    Args:
+        project: the use case.
+        last: only the newest so many.
+    """
+    history = project.store.references.history(BUILDS, last=last)
     return [BuildRequest(build=f"b{entry.number:04d}", **entry.value) for entry in history]
 
 
@@ -92,9 +102,19 @@ def open_build(
     now: datetime,
     scope: Scope = "all",
     imported: str | None = None,
+    search: Search = "usual",
+    decision: str | None = None,
 ) -> BuildRequest:
-    """Ask for a build on a version and return the request with its key."""
-    value: dict[str, Any] = {"version": version, "rule": rule, "reason": reason, "scope": scope, "imported": imported}
+    """Ask for a build on a version and return the request with its key; the arguments are its fields."""
+    value: dict[str, Any] = {
+        "version": version,
+        "rule": rule,
+        "reason": reason,
+        "scope": scope,
+        "imported": imported,
+        "search": search,
+        "decision": decision,
+    }
     entry = project.store.references.append(BUILDS, value, now=now)
     return BuildRequest(build=f"b{entry.number:04d}", **value)
 

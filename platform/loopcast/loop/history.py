@@ -3,16 +3,15 @@
 Everything is read from the store; nothing is computed but the joining.
 """
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.decisions import DecisionRecord, read_decisions
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import list_decisions
 
 NAIVE = "mae_seasonal_naive"
 COLUMNS = (
@@ -96,14 +95,14 @@ def _tell_time(moment: datetime | None, zone: str | None) -> str | None:
 
 
 def _latest_actions(project: Project) -> dict[str, str]:
-    rows = list_decisions(project).to_dict("records")
-    return {
-        row["version"]: f"{row['action']} ({row['rule']})" if row["action"] == "keep" else _opened(row) for row in rows
-    }
+    return {record.version: tell_action(record) for record in read_decisions(project)}
 
 
-def _opened(row: Mapping[Any, Any]) -> str:
-    return f"{row['action']} {row['build']} ({row['rule']})"
+def tell_action(record: DecisionRecord) -> str:
+    """Return a decision in a few words: what is done, with which build, by which rule, what it waits for."""
+    decision = record.decision
+    done = f"{decision.action} {record.build}" if record.build else decision.action
+    return f"{done} ({decision.rule}{f', waits: {decision.waits_for}' if decision.waits_for else ''})"
 
 
 def explain_version(project: Project, version: str) -> str | None:

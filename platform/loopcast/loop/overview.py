@@ -13,11 +13,11 @@ from typing import Any, Literal
 import pandas as pd
 
 from loopcast.errors import CallerError, LoopcastError, UseCaseError
+from loopcast.loop.decisions import DECISIONS
 from loopcast.loop.forces import BUILDS, IN_FORCE, ZOOS
 from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project, Settings, open_project
 from loopcast.loop.recent import Recent, find_record, read_recent
-from loopcast.loop.reflect import DECISIONS
 from loopcast.loop.turns import list_turns
 from loopcast.loop.verdicts import list_verdicts
 from loopcast.store.refs import Reference

@@ -1,37 +1,23 @@
-"""Reflection: the evidence of the newest version, the decision, and the build it opens.
+"""Reflection: the evidence of the newest version, the decision, and the build it opens; and the orders of people.
 
-The rules are in `loopcast.reflection.decision`.
+The rules are in `loopcast.reflection.decision`, the records in `loopcast.loop.decisions`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice, takewhile
-
-import pandas as pd
 
 from loopcast.errors import CallerError
-from loopcast.loop.accuracy import LOOK_BACK, read_cells
-from loopcast.loop.forces import (
-    BACKTESTS,
-    BUILDS,
-    FORECASTS,
-    BuildRequest,
-    ZooInForce,
-    find_build,
-    find_zoo,
-    list_builds,
-    newest_in_force,
-    open_build,
-    read_promise,
-)
-from loopcast.loop.pins import read_pin
+from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, read_newest
+from loopcast.loop.evidence import gather_evidence, make_policy, tell_clock
+from loopcast.loop.forces import BuildRequest, find_build, list_builds, open_build
+from loopcast.loop.orders import list_pending, to_asked
 from loopcast.loop.project import Project
-from loopcast.loop.verdicts import count_rejected
-from loopcast.reflection.decision import Decision, Evidence, RebuildPolicy, choose_scope, decide
-from loopcast.reflection.deterioration import Judgement, Limits, judge
+from loopcast.reflection.decision import Decision, decide
+from loopcast.reflection.evidence import Asked, Evidence, is_within, note_action
 from loopcast.store.version_records import VersionRecord
 
-DECISIONS = "decisions"
+ACTS = 2
+NEWEST_BUILDS = 5
 
 
 @dataclass(frozen=True)
@@ -42,17 +28,20 @@ class Reflection:
         version: the version it was taken after.
         decision: action, rule, reason, evidence.
         build: the build it opened, or None.
+        record: the decision as recorded.
     """
 
     version: str
     decision: Decision
     build: BuildRequest | None
+    record: DecisionRecord
 
 
 def reflect(project: Project, *, now: datetime) -> Reflection:
     """Return the decision after the newest version, recorded, with the build it opened.
 
-    Asked again for the same version, it returns the decision that is there: a decision is taken once per version.
+    Orders of people that wait are carried out first. Asked again for the same version, it returns the decision that is
+    there: a decision is taken once per version. One that waits is carried out when it need not wait any longer.
 
     Raises:
         CallerError: there is no version yet.
@@ -60,137 +49,119 @@ def reflect(project: Project, *, now: datetime) -> Reflection:
     newest = project.store.versions.newest()
     if newest is None:
         raise CallerError(f"nothing to reflect on: {project.name} has no version yet; send an update first")
-    known = project.store.references.current(DECISIONS)
-    evidence = _gather(project, newest)
+    known = read_newest(project)
+    if known is not None:
+        for given in list_pending(project, known):
+            known = _take(project, newest, known, asked=to_asked(given, known), orders=given.number, now=now)
+    if known is None or known.version != newest.version or _rank(known.decision) < ACTS:
+        known = _take(project, newest, known, now=now)
+    return _tell(project, known)
+
+
+def is_due(project: Project, *, now: datetime) -> str | None:
+    """Return what reflection has to do though there is no new version, None where there is nothing; a glance is enough.
+
+    Args:
+        project: the use case.
+        now: the present time, aware.
+    """
+    known = read_newest(project)
+    if known is None:
+        return None
+    pending = list_pending(project, known)
+    if pending:
+        return f"order-{pending[-1].number}"
+    if known.decision.waits_for != "outside_hours":
+        return None
+    hours = make_policy(project).hours
+    return known.key if hours is None or is_within(tell_clock(project, now), hours) else None
+
+
+def _take(
+    project: Project,
+    newest: VersionRecord,
+    known: DecisionRecord | None,
+    *,
+    now: datetime,
+    asked: Asked | None = None,
+    orders: int | None = None,
+) -> DecisionRecord:
+    """Return the decision after a version, recorded and carried out; the one that is there where nothing new is said.
+
+    Args:
+        project: the use case.
+        newest: the version.
+        known: the newest decision.
+        now: the present time, aware.
+        asked: what a person wants.
+        orders: how many orders are dealt with when this one is.
+    """
+    number, course = (known.number + 1, known.course) if known else (1, Course())
+    key = decision_key(number)
+    evidence = replace(gather_evidence(project, newest, deciding=key, course=course, now=now), asked=asked)
     decision = decide(evidence, make_policy(project))
-    opens = decision.action != "keep"
-    if known and known.value["version"] == newest.version and (known.value["build"] or not opens):
-        return _recall(project, known.value)
-    build = _open(project, newest.version, decision, now=now) if opens else None
-    value = {
-        "version": newest.version,
-        "action": decision.action,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "evidence": decision.evidence,
-        "build": build.build if build else None,
-    }
-    project.store.references.append(DECISIONS, value, now=now)
-    return Reflection(newest.version, decision, build)
-
-
-def list_decisions(project: Project, *, last: int | None = None) -> pd.DataFrame:
-    """Return the decisions, oldest first: `version`, `action`, `rule`, `build`, `reason`, `at`.
-
-    Args:
-        project: the use case.
-        last: only the newest so many.
-    """
-    columns = ["version", "action", "rule", "build", "reason"]
-    entries = project.store.references.history(DECISIONS, last=last)
-    rows = [{**{name: entry.value[name] for name in columns}, "at": entry.at} for entry in entries]
-    return pd.DataFrame(rows, columns=[*columns, "at"])
-
-
-def make_policy(project: Project) -> RebuildPolicy:
-    """Return the rebuild policy of a use case."""
-    rebuild = project.use_case.policies.rebuild
-    max_age = None if rebuild.max_age is None else pd.Timedelta(rebuild.max_age) / pd.Timedelta("1D")
-    return RebuildPolicy(max_age_days=max_age, min_versions_between=rebuild.rest)
-
-
-def make_limits(project: Project) -> Limits:
-    """Return how sure a use case's judgement of deterioration must be."""
-    rebuild = project.use_case.policies.rebuild
-    per_year = pd.Timedelta("365D") / pd.Timedelta(project.use_case.contract.cadence)
-    return Limits(
-        tolerance_pct=rebuild.tolerance_pct,
-        window=rebuild.window,
-        false_alarms_per_year=rebuild.false_alarms_per_year,
-        versions_per_year=per_year,
+    is_again = known is not None and known.version == newest.version
+    if known and is_again and asked is None and _rank(decision) <= _rank(known.decision):
+        return known
+    build = _open(project, newest.version, decision, key=key, now=now)
+    record = DecisionRecord(
+        number=number,
+        version=newest.version,
+        decision=decision,
+        build=build.build if build else None,
+        since=known.since if known and _waits_on(known.decision, decision) else key,
+        course=_go_on(course, evidence, decision, newest.version, orders=orders),
+        asked=asked,
+        costs=(),
+        hints=(),
     )
+    return append_decision(project, record, now=now)
 
 
-def judge_zoo(project: Project, entry: ZooInForce, *, until: str) -> Judgement:
-    """Return whether production with a zoo is worse than it promised, after a version.
-
-    Args:
-        project: the use case.
-        entry: the zoo and the version from which on it is in force.
-        until: the version.
-    """
-    promise, _ = read_promise(project, entry.digest)
-    cells = read_cells(project, until=until)
-    cells = cells[cells["forecast_version"] >= entry.from_version]
-    return judge(cells, promise, make_limits(project), reference=_read_reference(project, entry.zoo))
-
-
-def _read_reference(project: Project, zoo: str) -> pd.DataFrame:
-    """Return the combination's errors in the backtest of a zoo's build; no rows where there was none."""
-    build = find_zoo(project, zoo).build
-    if project.store.outputs.manifest(BACKTESTS, build) is None:
-        return pd.DataFrame()
-    return project.store.outputs.read(BACKTESTS, build)
-
-
-def _open(project: Project, version: str, decision: Decision, *, now: datetime) -> BuildRequest:
-    """Return the build that a decision asks for; one opened before a crash, for the same version, is taken up."""
-    for request in list_builds(project):
-        if request.version == version and request.imported is None:
-            return request
-    scope = choose_scope(decision.rule)
-    return open_build(project, version=version, rule=decision.rule, reason=decision.reason, scope=scope, now=now)
-
-
-def _gather(project: Project, newest: VersionRecord) -> Evidence:
-    """Return what is known after the newest version."""
-    in_force = newest_in_force(project)  # it counts even where it is in force only from the next version on
-    since = _versions_since_build(project, newest.version)
-    if in_force is None:
-        return Evidence(has_zoo=False, versions_since_build=since)
-    _, training_end = read_promise(project, in_force.digest)
-    pin = read_pin(project)
-    return Evidence(
-        has_zoo=True,
-        versions_since_build=since,
-        age_days=_age_days(training_end, newest),
-        judgement=judge_zoo(project, in_force, until=newest.version),
-        versions_unmet=_count_unmet(project, newest.version),
-        situations_unmet=_situations_unmet(project, newest.version),
-        pinned=pin.zoo if pin else None,
-        rejected_in_a_row=count_rejected(project),
-    )
-
-
-def _versions_since_build(project: Project, version: str) -> int:
-    """Return how many accepted versions came after the newest build's; 0 where none was asked for."""
-    build = project.store.references.current(BUILDS)
-    if build is None:
+def _rank(decision: Decision) -> int:
+    """Return how much a decision changes: 0 for nothing, 1 where it waits, 2 where something is done."""
+    if decision.action == "keep":
         return 0
-    versions = project.store.versions  # each record counts the accepted versions up to it
-    return versions.record(version).log_patches - versions.record(build.value["version"]).log_patches
+    return ACTS if decision.waits_for is None else 1
 
 
-def _age_days(training_end: str, newest: VersionRecord) -> float:
-    """Return the data time between the last target the zoo learned from and the version's end, in days."""
-    if newest.last_timestamp is None:
-        return 0.0
-    return max(0.0, (pd.Timestamp(newest.last_timestamp) - pd.Timestamp(training_end)) / pd.Timedelta("1D"))
+def _waits_on(before: Decision, now: Decision) -> bool:
+    """Return whether two decisions in a row wait, for the same to be done."""
+    return bool(before.waits_for and now.waits_for) and (before.action, before.scope) == (now.action, now.scope)
 
 
-def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:
-    manifest = project.store.outputs.manifest(FORECASTS, version)
-    return tuple(manifest.facts["situations_unmet"]) if manifest else ()
+def _go_on(course: Course, evidence: Evidence, decision: Decision, version: str, *, orders: int | None) -> Course:
+    """Return what goes on after a decision."""
+    asked, acts = evidence.asked, _rank(decision) == ACTS
+    overruled = asked is not None and asked.kind == "overrule" and asked.action == "keep" and not asked.is_late
+    return Course(
+        episode=note_action(evidence.episode, decision.action) if acts else evidence.episode,
+        retrain_after=version if acts and decision.action == "retrain" else course.retrain_after,
+        overruled_after=version if overruled else course.overruled_after,
+        orders=course.orders if orders is None else orders,
+    )
 
 
-def _count_unmet(project: Project, version: str) -> int:
-    """Return how many of the newest versions in a row had an origin that their zoo had no models for."""
-    newest = islice(project.store.outputs.walk_back(FORECASTS, version), LOOK_BACK)
-    return sum(1 for _ in takewhile(lambda manifest: manifest.facts["situations_unmet"], newest))
+def _open(project: Project, version: str, decision: Decision, *, key: str, now: datetime) -> BuildRequest | None:
+    """Return the build that a decision asks for, None for none; one opened for it before a crash is taken up."""
+    if not decision.opens_build:
+        return None
+    for request in list_builds(project, last=NEWEST_BUILDS):
+        if request.decision == key:
+            return request
+    return open_build(
+        project,
+        version=version,
+        rule=decision.rule,
+        reason=decision.reason,
+        scope=decision.scope,
+        search=decision.search,
+        decision=key,
+        now=now,
+    )
 
 
-def _recall(project: Project, value: dict[str, object]) -> Reflection:
-    """Return a recorded decision."""
-    build = find_build(project, str(value["build"])) if value["build"] else None
-    decision = Decision(value["action"], str(value["rule"]), str(value["reason"]), value["evidence"])  # type: ignore[arg-type]
-    return Reflection(str(value["version"]), decision, build)
+def _tell(project: Project, record: DecisionRecord) -> Reflection:
+    """Return a recorded decision with its build."""
+    build = find_build(project, record.build) if record.build else None
+    return Reflection(record.version, record.decision, build, record)

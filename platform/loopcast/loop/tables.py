@@ -15,12 +15,12 @@ import pandera.pandas as pa
 
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.decisions import DECISIONS as DECISION_REFERENCES
 from loopcast.loop.experiment import LEADERBOARDS
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import NAIVE
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import list_refused
-from loopcast.loop.reflect import DECISIONS as DECISION_REFERENCES
 from loopcast.schemas import DESCRIPTIONS, forecast_schema, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord

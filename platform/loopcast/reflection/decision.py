@@ -1,63 +1,16 @@
 """The decision that ends each turn of the loop, from evidence and a policy; pure, with its reasons written down.
 
-Gathering the evidence from stored reports is the caller's part.
+The rules are in `loopcast.reflection.rules`; gathering the evidence from stored reports is the caller's part.
 """
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from loopcast.reflection.deterioration import Judgement
+from loopcast.reflection.evidence import Action, Evidence, RebuildPolicy
+from loopcast.reflection.rules import OPENS_BUILD, RULES, WAITS, Rule, Wait, WaitsFor
 from loopcast.zoo.rebuild import Scope
 
-NOTHING_JUDGED = Judgement()
-
-Action = Literal["keep", "retrain", "rebuild", "experiment", "build_first"]
-
-
-@dataclass(frozen=True)
-class RebuildPolicy:
-    """When a zoo is built again.
-
-    Args:
-        max_age_days: age of the newest target that the zoo learned from, in days of data; None: no limit.
-        min_versions_between: versions between two builds, whatever the errors.
-        unmet_versions: so many versions in a row with an origin that the zoo has no models for ask for a build; a
-            single one may be no more than a missing last hour.
-    """
-
-    max_age_days: float | None = 28.0
-    min_versions_between: int = 7
-    unmet_versions: int = 3
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What is known when a decision is taken.
-
-    Args:
-        has_zoo: whether any zoo is in force.
-        versions_since_build: versions since the newest build, released or not.
-        age_days: days between the last target the zoo learned from and the newest one.
-        judgement: whether production is worse than promised.
-        versions_unmet: newest versions in a row whose prediction met a situation without models.
-        situations_unmet: what the newest prediction said.
-        pinned: the zoo that a person has pinned; None: none is.
-        rejected_in_a_row: newest builds in a row whose zoo did not take force because it was not better.
-    """
-
-    has_zoo: bool
-    versions_since_build: int = 0
-    age_days: float = 0.0
-    judgement: Judgement = NOTHING_JUDGED
-    versions_unmet: int = 0
-    situations_unmet: tuple[str, ...] = ()
-    pinned: str | None = None
-    rejected_in_a_row: int = 0
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the evidence in JSON's own types."""
-        told = {"situations_unmet": list(self.situations_unmet), "judgement": self.judgement.to_dict()}
-        return {**asdict(self), **told}
+Search = Literal["usual", "wide"]
 
 
 @dataclass(frozen=True)
@@ -69,47 +22,60 @@ class Decision:
         rule: the rule that decided.
         reason: one sentence with the figures.
         evidence: everything that was known, as JSON values.
+        scope: which situations the build makes anew.
+        waits_for: what the action waits for; None: nothing.
     """
 
     action: Action
     rule: str
     reason: str
-    evidence: dict[str, object]
+    evidence: dict[str, Any]
+    scope: Scope = "all"
+    waits_for: WaitsFor | None = None
+
+    @property
+    def opens_build(self) -> bool:
+        """Whether a build is opened now."""
+        return self.action in OPENS_BUILD and self.waits_for is None
+
+    @property
+    def search(self) -> Search:
+        """How widely the build searches: a return to experimentation tries more than what is configured."""
+        return "wide" if self.action == "experiment" else "usual"
 
 
 def decide(evidence: Evidence, policy: RebuildPolicy | None = None) -> Decision:
-    """Return the decision: the first rule that applies, in the order no zoo, too soon, unmet, worse, age.
+    """Return the decision: that of the first rule that applies, and what it waits for.
 
     Examples:
         >>> decide(Evidence(has_zoo=False)).action
         'build_first'
         >>> decide(Evidence(has_zoo=True, versions_since_build=30, age_days=29.0)).rule
         'too_old'
+        >>> night = RebuildPolicy(hours="22:00-06:00")
+        >>> decide(Evidence(has_zoo=True, versions_since_build=30, age_days=29.0, clock="14:05"), night).waits_for
+        'outside_hours'
     """
     policy = policy or RebuildPolicy()
-    action, rule, reason = find_rule(evidence, policy)
-    return Decision(action, rule, reason, {**evidence.to_dict(), "policy": asdict(policy)})
+    rule = find_rule(evidence, policy)
+    action = rule.action or (evidence.asked.action if evidence.asked else "keep")
+    wait = find_wait(action, evidence, policy)
+    reason = rule.tell(evidence, policy) + (f"; waits: {wait.tell(evidence, policy)}" if wait else "")
+    scope = evidence.asked.scope if evidence.asked else choose_scope(rule.name)
+    known = {**evidence.to_dict(), "policy": asdict(policy)}
+    return Decision(action, rule.name, reason, known, scope, wait.name if wait else None)
 
 
-def find_rule(evidence: Evidence, policy: RebuildPolicy) -> tuple[Action, str, str]:
-    """Return action, rule and reason."""
-    if evidence.versions_since_build < policy.min_versions_between and (
-        evidence.has_zoo or evidence.versions_since_build > 0
-    ):
-        since = f"{evidence.versions_since_build} versions since the newest build"
-        return "keep", "too_soon", f"{since}, fewer than {policy.min_versions_between}"
-    if not evidence.has_zoo:
-        return "build_first", "no_zoo", "no zoo is in force"
-    if evidence.versions_unmet >= policy.unmet_versions:
-        said = "; ".join(evidence.situations_unmet)
-        return "rebuild", "situation_unmet", f"{evidence.versions_unmet} versions in a row: {said}"
-    judgement = evidence.judgement
-    if judgement.is_worse:
-        found = f"MAE {judgement.production_mae:.6g} over {judgement.scored_versions} versions"
-        return "rebuild", "worse_than_promised", f"{found} is more than the promised {judgement.promised_mae:.6g}"
-    if policy.max_age_days is not None and evidence.age_days >= policy.max_age_days:
-        return "rebuild", "too_old", f"the zoo is {evidence.age_days:.6g} days old, limit {policy.max_age_days:.6g}"
-    return "keep", "as_promised", "errors are within the promise and the zoo is young enough"
+def find_rule(evidence: Evidence, policy: RebuildPolicy) -> Rule:
+    """Return the first rule that applies."""
+    return next(rule for rule in RULES if rule.applies(evidence, policy))
+
+
+def find_wait(action: Action, evidence: Evidence, policy: RebuildPolicy) -> Wait | None:
+    """Return what an action waits for; None where it opens no build, or a person asked for it."""
+    if action not in OPENS_BUILD or evidence.asked is not None:
+        return None
+    return next((wait for wait in WAITS if wait.applies(action, evidence, policy)), None)
 
 
 def choose_scope(rule: str) -> Scope:

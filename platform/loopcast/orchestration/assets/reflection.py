@@ -1,22 +1,82 @@
-"""What the news mean: keep the zoo or open the next build, with the reason.
+"""What the news mean: keep the zoo or open the next build, with the reason; and what people want instead.
 
-The rules are in `loopcast.reflection.decision`, the evidence is gathered in `loopcast.loop.reflect`.
+The rules are in `loopcast.reflection.rules`, decisions are taken in `loopcast.loop.reflect`.
 """
+
+from enum import Enum
 
 import dagster as dg
 import pandas as pd
+from pydantic import Field
 
+from loopcast.loop.decisions import list_decisions
 from loopcast.loop.forces import list_builds, list_zoos
-from loopcast.loop.reflect import Reflection, list_decisions, reflect
+from loopcast.loop.orders import Extent, Order, Wish, give_order
+from loopcast.loop.reflect import Reflection, reflect
 from loopcast.orchestration.automation import reflection_condition
 from loopcast.orchestration.describe import ROW_LIMIT, describe_numbers, describe_table
 from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
 DESCRIPTION = """\
-The decision after the newest version: keep the zoo in force, or open the next build, and why.
+The decision after the newest version: keep the zoo in force, teach it, or open the next build, and why.
 
-Opening a build adds its key, and the new key materializes `experiment`: here the loop closes."""
+Opening a build adds its key, and the new key materializes `experiment`: here the loop closes.
+
+To answer a decision, materialize this asset with a run configuration: `order: approve`, `order: overrule` or
+`order: ask`, with your name as `actor` and a `reason`. The launchpad names all fields."""
+NEWEST_KEYS = 20
+
+
+class Kind(Enum):
+    """What the run is for."""
+
+    reflect = "reflect"
+    approve = "approve"
+    overrule = "overrule"
+    ask = "ask"
+
+
+class ReflectionConfig(dg.Config):
+    """Run configuration of `reflection`: an order of a person, none by default."""
+
+    order: Kind = Field(
+        default=Kind.reflect,
+        description=(
+            "reflect: look at the news, as always; approve: carry out now what a decision waits to do; overrule: do "
+            "something else than decided (keep the zoo, where a build waits); ask: for an action, whatever was decided."
+        ),
+    )
+    decision: str = Field(
+        default="", description="The decision to approve or overrule, such as d00000007; empty: the newest."
+    )
+    action: Wish = Field(
+        default=Wish.keep,
+        description=(
+            "With overrule and ask. keep: the zoo in force; retrain: it learns what is new (`retrain: on_decision`); "
+            "rebuild: a build with the use case's members; experiment: a build with more members than these."
+        ),
+    )
+    scope: Extent = Field(
+        default=Extent.all,
+        description="Of a rebuild. all: every situation anew; new_situations: only those without models.",
+    )
+    reason: str = Field(default="", description="Why, kept in the audit trail.")
+    actor: str = Field(default="", description="Who orders it, kept in the audit trail; needed with an order.")
+
+    def to_order(self) -> Order | None:
+        """Return the order; None where there is none."""
+        if self.order is Kind.reflect:
+            return None
+        action = None if self.order is Kind.approve else self.action.value
+        return Order(
+            kind=self.order.value,
+            actor=self.actor,
+            reason=self.reason,
+            decision=self.decision or None,
+            action=action,  # type: ignore[arg-type]
+            scope=self.scope.value,
+        )
 
 
 def build_reflection(stage: Stage) -> dg.AssetsDefinition:
@@ -31,28 +91,39 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
         ],
         automation_condition=reflection_condition(),
     )
-    def reflection(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        project = stage.project(context)
+    def reflection(context: dg.AssetExecutionContext, config: ReflectionConfig) -> dg.MaterializeResult[None]:
+        project, now, order = stage.project(context), current_time(), config.to_order()
         with explain_failures():
-            made = reflect(project, now=current_time())
-        # All keys, not only a new one: after a crash between the record and its key the next reflection adds it.
-        add_keys(context.instance, names.builds, [request.build for request in list_builds(project)])
-        add_keys(context.instance, names.zoos, [request.zoo for request in list_zoos(project)])
+            if order is not None:
+                give_order(project, order, now=now)
+            made = reflect(project, now=now)
+        # Not only a new key: after a crash between the record and its key the next reflection adds it.
+        builds, zoos = list_builds(project, last=NEWEST_KEYS), list_zoos(project)
+        add_keys(context.instance, names.builds, [request.build for request in builds])
+        add_keys(context.instance, names.zoos, [request.zoo for request in zoos])
         return _describe_reflection(made, list_decisions(project, last=ROW_LIMIT).iloc[::-1])
 
     return reflection
 
 
 def _describe_reflection(made: Reflection, decisions: pd.DataFrame) -> dg.MaterializeResult[None]:
+    decision, record = made.decision, made.record
+    hints = "\n".join(f"- {hint}" for hint in record.hints)
     return dg.MaterializeResult(
         metadata={
+            "decision": record.key,
             "version": made.version,
-            "action": made.decision.action,
-            "rule": made.decision.rule,
-            "reason": made.decision.reason,
-            "build": made.build.build if made.build else "none",
-            **describe_numbers(made.decision.evidence),
-            "evidence": dg.MetadataValue.json(made.decision.evidence),
+            "action": decision.action,
+            "rule": decision.rule,
+            "reason": decision.reason,
+            "waits_for": decision.waits_for or "nothing",
+            "build": record.build or "none",
+            **({"asked_by": record.asked.by} if record.asked else {}),
+            **({"what_a_person_could_do": dg.MetadataValue.md(hints)} if hints else {}),
+            **describe_numbers(decision.evidence),
+            "evidence": dg.MetadataValue.json(decision.evidence),
+            "evidence_digest": record.evidence_digest,
+            "costs": describe_table(pd.DataFrame(record.costs)),
             "decisions": describe_table(decisions),
         }
     )
