@@ -181,13 +181,8 @@ def _tell_build(project: Project, request: BuildRequest) -> BuildState:
     digest = manifest.pins["zoo_digest"]
     if digest is None:
         return "rejected"
-    return (
-        "in_force"
-        if any(
-            entry.value["digest"] == digest for entry in project.store.references.history(IN_FORCE, last=NEWEST_ZOOS)
-        )
-        else "under_way"
-    )
+    newest = project.store.references.history(IN_FORCE, last=NEWEST_ZOOS)
+    return "in_force" if any(entry.value["digest"] == digest for entry in newest) else "under_way"
 
 
 def _situations_unmet(project: Project, version: str) -> tuple[str, ...]:
