@@ -8,8 +8,8 @@ from datetime import datetime
 
 from loopcast.alerts.alert import Finding, Over
 from loopcast.loop.alert_book import Observed
+from loopcast.loop.decisions import DECISIONS
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import DECISIONS
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 
 VERSIONS = "versions"  # the mark: the newest version that was looked at
