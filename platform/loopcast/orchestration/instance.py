@@ -11,7 +11,6 @@ from typing import Any
 import dagster as dg
 import yaml
 from dagster._core.instance.ref import InstanceRef
-from dagster._daemon.controller import all_daemons_live
 from sqlalchemy.exc import IntegrityError
 
 from loopcast.errors import CallerError
@@ -57,6 +56,8 @@ def add_keys(instance: dg.DagsterInstance, space: dg.DynamicPartitionsDefinition
 
 def is_daemon_running(instance: dg.DagsterInstance) -> bool:
     """Return whether a daemon looks after the instance: its sensors find new versions then."""
+    from dagster._daemon.controller import all_daemons_live  # half a second, which no run needs
+
     return bool(all_daemons_live(instance, heartbeat_tolerance_seconds=HEARTBEAT_TOLERANCE_SECONDS))
 
 

@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 
 from loopcast.zoo.arrays import FloatArray, IntArray
-from loopcast.zoo.ask import ask
 from loopcast.zoo.choice import find_rows, find_series
 from loopcast.zoo.corrections.base import Made
 from loopcast.zoo.members.base import Term
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.predict import Rows, forecast_rows
-from loopcast.zoo.steps import Steps, align_series, predict_steps
+from loopcast.zoo.steps import Asked, Steps, predict_steps
 from loopcast.zoo.zoo import Block, Zoo
 
 ROUNDING = 1e-9
@@ -50,34 +49,30 @@ def explain(zoo: Zoo, panel: Panel) -> pd.DataFrame:
 
 def explain_blocks(zoo: Zoo, steps: Steps, rows: Rows, series: IntArray) -> Iterator[pd.DataFrame]:
     """Yield each member's addends for the rows its block was asked for."""
-    for number, block in enumerate(zoo.blocks):
-        chosen = np.flatnonzero(steps.block == number)
-        if not len(chosen):
-            continue
+    modelled = steps.model_index[rows.series, rows.step - 1] >= 0
+    for number, asked in steps.asked.items():
+        block = zoo.blocks[number]
         place = find_rows(block, series)
-        aligned, origins = align_series(steps, chosen, place[chosen], steps.lead, len(block.series))
-        modelled = steps.model_index[rows.series, rows.step - 1] >= 0
         row = np.flatnonzero((steps.block[rows.series] == number) & modelled)
         owner = rows.series[row]
         inside = rows.step[row] - 1 - steps.lead[owner]
         for member in block.members:
             column = zoo.member_names.index(member.name)
             share = steps.weights[owner, rows.step[row] - 1, column]
-            made = member.contributions(aligned, origins)
+            made = member.contributions(asked.panel, asked.origins)
             values = np.nan_to_num(made.addends[place[owner], 0, inside]) * share[:, None]
             yield melt(row, values, made.terms, member.name)
-        if block.corrections:
-            yield from explain_corrections(block, aligned, origins, row, (place[owner], 0, inside))
+        yield from explain_corrections(block, asked, row, (place[owner], 0, inside))
 
 
 def explain_corrections(
-    block: Block, panel: Panel, origins: IntArray, row: IntArray, cells: tuple[IntArray, int, IntArray]
+    block: Block, asked: Asked, row: IntArray, cells: tuple[IntArray, int, IntArray]
 ) -> Iterator[pd.DataFrame]:
     """Yield the addends of each correction for some rows; `cells` are where they stand in the block's arrays."""
-    made, stages = ask(block.members, block.learned, block.corrections, panel, origins)
     names = tuple(member.name for member in block.members)
     for number, correction in enumerate(block.corrections):
-        found = correction.contributions(Made(panel, origins, names, made, stages[..., number]))
+        before = Made(asked.panel, asked.origins, names, asked.made, asked.stages[..., number])
+        found = correction.contributions(before)
         yield melt(row, np.nan_to_num(found.addends[cells]), found.terms, f"correction_{correction.kind}")
 
 

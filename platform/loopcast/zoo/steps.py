@@ -4,7 +4,7 @@ Tables with stored timestamps are made in `loopcast.zoo.predict`.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,23 @@ from loopcast.zoo.panel import Panel, find_predictor_ends
 from loopcast.zoo.reach import crop_panel, describe_history, find_panel_reach, require_history
 from loopcast.zoo.weights import effective_weights
 from loopcast.zoo.zoo import Block, Zoo
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What the models of one block were asked, and what they said.
+
+    Args:
+        panel: the data, series in the block's order.
+        origins: shape (S, 1); -1 for a series that was not asked.
+        made: what members said, shape (S, 1, H, M).
+        stages: their combination before each of C corrections and after the last, shape (S, 1, H, C + 1).
+    """
+
+    panel: Panel
+    origins: IntArray
+    made: FloatArray
+    stages: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +53,7 @@ class Steps:
         lead: steps from the origin to the one the models were asked from, shape (S,), negative for an earlier
             one; NO_MODEL without.
         block: number of the block that was asked, shape (S,); -1 without.
+        asked: what each block that was asked had to say, by its number.
         unmet: see `loopcast.zoo.predict.Prediction`.
         notes: see `loopcast.zoo.predict.Prediction`.
     """
@@ -51,6 +69,7 @@ class Steps:
     model_index: IntArray
     lead: IntArray
     block: IntArray
+    asked: Mapping[int, Asked] = field(default_factory=dict)
     unmet: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -70,10 +89,9 @@ def predict_steps(zoo: Zoo, panel: Panel) -> Steps:
     notes = describe_history(panel, origins, reach)
     panel, origins = crop_panel(panel, origins, reach, after=2 * n_steps + 1 + day_steps(zoo))
     out = replace(start_steps(zoo, panel, origins, n_steps), block=chosen, lead=lead, notes=notes)
-    for number in range(len(zoo.blocks)):
-        fill_block(out, number, zoo, series)
+    asked = {int(number): fill_block(out, int(number), zoo, series) for number in np.unique(chosen[chosen >= 0])}
     unmet = (*describe_unmet(panel, origins, series, lead), *describe_ends(zoo, chosen, ends))
-    return replace(out, unmet=unmet)
+    return replace(out, asked=asked, unmet=unmet)
 
 
 def start_steps(zoo: Zoo, panel: Panel, origins: IntArray, n_steps: int) -> Steps:
@@ -138,13 +156,11 @@ def match_cells(out: Steps, block: Block, rows: IntArray, chosen: IntArray, lead
     return Cells(chosen[picked], column, rows[chosen][picked], step[picked, column])
 
 
-def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
-    """Write a block's forecasts over the seasonal naive's; `out` is this module's own."""
+def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> Asked:
+    """Write a block's forecasts over the seasonal naive's, and return them; `out` is this module's own."""
     block = zoo.blocks[number]
     rows = find_rows(block, series)
     lead, chosen = out.lead, np.flatnonzero(out.block == number)
-    if not len(chosen):
-        return
     aligned, origins = align_series(out, chosen, rows[chosen], lead, len(block.series))
     made, stages = ask(block.members, block.learned, block.corrections, aligned, origins)
     forecast = stages[..., -1]
@@ -165,6 +181,7 @@ def fill_block(out: Steps, number: int, zoo: Zoo, series: IntArray) -> None:
         column = zoo.member_names.index(member.name)
         out.members[(*target, column)] = made[(*source, index)]
         out.weights[(*target, column)] = share[(*source, index)]
+    return Asked(aligned, origins, made, stages)
 
 
 def align_series(out: Steps, chosen: IntArray, rows: IntArray, lead: IntArray, n_series: int) -> tuple[Panel, IntArray]:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from loopcast.errors import ModelError
 from loopcast.zoo.learning import boosting
 from loopcast.zoo.learning.boosting import BoostOptions, fit_trees
-from loopcast.zoo.learning.trees import Tree, Trees, trees_from_lightgbm
+from loopcast.zoo.learning.trees import TYPES, Tree, Trees, trees_from_lightgbm
 
 NAMES = ("level", "hour", "kind", "noise")
 SMALL = BoostOptions(n_trees=12, leaves=9, min_leaf=5, learning_rate=0.2, columns=1.0)
@@ -117,6 +117,17 @@ def test_the_document_is_readable_json_and_exact():
     assert set(json.loads(text)["trees"][0]) >= {"feature", "threshold", "left", "right", "missing_left", "value"}
 
 
+def test_more_trees_than_anybody_reads_are_kept_in_arrays_and_exact():
+    rows = make_rows(500, 2)
+    options = BoostOptions(n_trees=80, min_leaf=5, seed=1)
+    trees = fit_trees(rows, make_target(rows, 2), columns=NAMES, options=options, categories=[2])
+    document = trees.to_document()
+    assert all(isinstance(document["packed"][name], np.ndarray) for name in ("splits", *TYPES))
+    back = Trees.from_document(document)
+    assert [tree.to_document() for tree in back.trees] == [tree.to_document() for tree in trees.trees]
+    assert np.array_equal(back.contributions(rows), trees.contributions(rows))
+
+
 def test_the_same_seed_gives_the_same_trees_and_another_does_not():
     rows = make_rows(500, 3)
     target = make_target(rows, 3)
@@ -184,7 +195,7 @@ def test_predicting_and_explaining_load_no_lightgbm():
     rows = make_rows(100, 7)
     trees = fit_trees(rows, make_target(rows, 7), columns=NAMES, options=SMALL)
     code = (
-        "import json, sys; from loopcast.zoo.learning.trees import Trees; "
+        "import json, sys; from loopcast.zoo.learning.trees import TYPES, Trees; "
         "trees = Trees.from_document(json.load(sys.stdin)); "
         "import numpy as np; trees.contributions(np.zeros((1, 4))); print('lightgbm' in sys.modules)"
     )

@@ -39,7 +39,7 @@ def fitted(panel):
 
 
 def trees_of(member) -> str:
-    return json.dumps(member.trees.to_document())
+    return json.dumps([tree.to_document() for tree in member.trees.trees])
 
 
 def test_it_finds_a_planted_effect_of_a_predictor_known_ahead(fitted, panel):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.signal import lfilter
+
+from loopcast.dataops.quality.recursion import carry_on
 
 # 3 / d2 and D4 for ranges of two points, d2 = 1.128, D4 = 3.267: Montgomery (2013), appendix VI.
 INDIVIDUALS_FACTOR, RANGE_FACTOR, D2 = 2.66, 3.267, 1.128
@@ -149,7 +150,7 @@ def trace_ewma(z: Floats, *, weight: float) -> Floats:
         z: standardized values in time order, time on the last axis.
         weight: weight of the newest point.
     """
-    return np.asarray(lfilter([weight], [1.0, weight - 1.0], np.nan_to_num(z), axis=-1))
+    return carry_on(weight * np.nan_to_num(z), np.array([1.0 - weight]))
 
 
 def trace_cusum(z: Floats, *, slack: float) -> tuple[Floats, Floats]:

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 from loopcast.dataops.quality.calibration import draw_blocks, fit_gumbel_limit
+from loopcast.dataops.quality.recursion import carry_on
 from loopcast.dataops.quality.residuals import Residuals
 
 Floats = npt.NDArray[np.float64]
@@ -103,7 +103,7 @@ def detect_drift(residuals: Residuals, *, window: int, options: DriftOptions = D
         return DriftResult(float("nan"), "", {}, {}, float("nan"), reason)
     rng = np.random.default_rng(options.seed)
     drawn = draw_blocks(reference / sigma, length=2 * window, draws=options.draws, block=options.block, rng=rng)
-    levels = lfilter([1.0], np.concatenate([[1.0], -model.phi]), drawn, axis=-1)[:, window:]
+    levels = carry_on(drawn, model.phi)[:, window:]
     judge = _Judge(np.sort(reference) / sigma, model.phi)
     found = judge.measure((newest / sigma)[None, :], (anomalies / sigma)[None, :])
     null = judge.measure(drawn[:, window : window + len(newest)], levels[:, : len(anomalies)])

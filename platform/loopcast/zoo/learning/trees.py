@@ -4,16 +4,25 @@ Learning them is in `loopcast.zoo.learning.boosting`; what the columns mean is k
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
-from functools import cached_property
+from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from loopcast.zoo.arrays import BoolArray, FloatArray, IntArray
+from loopcast.zoo.arrays import READABLE, BoolArray, FloatArray, IntArray
 
 Json = dict[str, Any]
+TYPES = {
+    "feature": np.int64,
+    "threshold": np.float64,
+    "missing_left": np.bool_,
+    "left": np.int64,
+    "right": np.int64,
+    "value": np.float64,
+    "cover": np.int64,
+}
 LARGEST = np.finfo(np.float64).max  # a split into missing and all others has an infinite threshold, which JSON has not
 
 
@@ -45,8 +54,7 @@ class Tree:
 
     def to_document(self) -> Json:
         """Return the tree as JSON values; `categories` only where there are any."""
-        arrays = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "categories"}
-        document = {name: values.tolist() for name, values in arrays.items()}
+        document = {name: getattr(self, name).tolist() for name in TYPES}
         if any(codes is not None for codes in self.categories):
             document["categories"] = [None if codes is None else list(codes) for codes in self.categories]
         return document
@@ -55,16 +63,8 @@ class Tree:
     def from_document(cls, document: Json) -> "Tree":
         """Return the tree that `to_document` wrote."""
         given = document.get("categories") or [None] * len(document["feature"])
-        return cls(
-            feature=np.asarray(document["feature"], dtype=np.int64),
-            threshold=np.asarray(document["threshold"], dtype=np.float64),
-            categories=tuple(None if codes is None else tuple(codes) for codes in given),
-            missing_left=np.asarray(document["missing_left"], dtype=bool),
-            left=np.asarray(document["left"], dtype=np.int64),
-            right=np.asarray(document["right"], dtype=np.int64),
-            value=np.asarray(document["value"], dtype=np.float64),
-            cover=np.asarray(document["cover"], dtype=np.int64),
-        )
+        arrays: dict[str, Any] = {name: np.asarray(document[name], dtype=kind) for name, kind in TYPES.items()}
+        return cls(**arrays, categories=tuple(None if codes is None else tuple(codes) for codes in given))
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,16 +120,15 @@ class Trees:
 
         rows = np.ascontiguousarray(rows, dtype=np.float64)
         out = np.zeros(rows.shape)
-        for number, tree in enumerate(self.trees):
-            if len(tree.feature):
-                splits = slice(self._flat[0][number], self._flat[0][number + 1])
-                category = self._flat[5][splits]
-                paths = find_paths(tree)
-                points, weights = np.polynomial.legendre.leggauss(paths.n_points)
-                add_shapley(
-                    rows, tree.feature, tree.threshold, tree.missing_left, category, self._flat[6], paths.parent,
-                    paths.is_left, paths.same, paths.share, tree.value, (points + 1) / 2, weights / 2, out,
-                )  # fmt: skip
+        for number, paths in enumerate(self._paths):
+            if paths is None:
+                continue
+            tree, splits = self.trees[number], slice(self._flat[0][number], self._flat[0][number + 1])
+            points, weights = find_nodes(paths.n_points)
+            add_shapley(
+                rows, tree.feature, tree.threshold, tree.missing_left, self._flat[5][splits], self._flat[6],
+                paths.parent, paths.is_left, paths.same, paths.share, tree.value, points, weights, out,
+            )  # fmt: skip
         return out
 
     @cached_property
@@ -143,15 +142,26 @@ class Trees:
         return dict(zip(self.columns, (100.0 * gain / gain.sum()).tolist(), strict=True))
 
     def to_document(self) -> Json:
-        """Return the trees as JSON values, exact to the last bit."""
-        trees = [tree.to_document() for tree in self.trees]
-        return {"columns": list(self.columns), "gain": self.gain.tolist(), "trees": trees}
+        """Return the trees, exact to the last bit: as JSON values, or in arrays where they are too many to be read."""
+        document = {"columns": list(self.columns), "gain": self.gain.tolist()}
+        if len(TYPES) * sum(len(tree.feature) for tree in self.trees) > READABLE:
+            return {**document, "packed": pack_trees(self.trees)}
+        return {**document, "trees": [tree.to_document() for tree in self.trees]}
 
     @classmethod
     def from_document(cls, document: Json) -> "Trees":
         """Return the trees that `to_document` wrote."""
-        trees = tuple(Tree.from_document(tree) for tree in document["trees"])
+        trees = (
+            unpack_trees(document["packed"])
+            if "packed" in document
+            else tuple(Tree.from_document(tree) for tree in document["trees"])
+        )
         return cls(tuple(document["columns"]), trees, np.asarray(document["gain"], dtype=np.float64))
+
+    @cached_property
+    def _paths(self) -> "tuple[Paths | None, ...]":
+        """The branches of each tree; None for one without a split."""
+        return tuple(find_paths(tree) if len(tree.feature) else None for tree in self.trees)
 
     @cached_property
     def _flat(self) -> tuple[Any, ...]:
@@ -173,6 +183,37 @@ class Trees:
         return (first_node, first_leaf, *tests, category, table, *ways)
 
 
+def pack_trees(trees: Sequence[Tree]) -> Json:
+    """Return trees as one array per field, tree after tree, and how many splits each has.
+
+    The few splits by categories stand beside them: number of the split among all, and its codes.
+    """
+    sets = [codes for tree in trees for codes in tree.categories]
+    return {
+        "splits": np.array([len(tree.feature) for tree in trees], dtype=np.int64),
+        **{name: np.concatenate([getattr(tree, name) for tree in trees]) for name in TYPES},
+        "categories": [[number, list(codes)] for number, codes in enumerate(sets) if codes is not None],
+    }
+
+
+def unpack_trees(packed: Json) -> tuple[Tree, ...]:
+    """Return the trees that `pack_trees` packed."""
+    ends = np.cumsum(packed["splits"])
+    sets: list[tuple[int, ...] | None] = [None] * int(ends[-1])
+    for number, codes in packed["categories"]:
+        sets[number] = tuple(codes)
+    leaves = np.cumsum(packed["splits"] + 1)[:-1]
+    parts = {name: np.split(packed[name], leaves if name in {"value", "cover"} else ends[:-1]) for name in TYPES}
+    starts = ends - packed["splits"]
+    return tuple(
+        Tree(
+            **{name: parts[name][number] for name in TYPES},
+            categories=tuple(sets[starts[number] : ends[number]]),
+        )
+        for number in range(len(ends))
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Paths:
     """What Shapley values need to know of a tree's branches; see `add_shapley` for the arrays.
@@ -190,6 +231,13 @@ class Paths:
     same: IntArray
     share: FloatArray
     n_points: int
+
+
+@cache
+def find_nodes(n_points: int) -> tuple[FloatArray, FloatArray]:
+    """Return nodes and weights of the Gauss-Legendre quadrature on the interval from 0 to 1."""
+    points, weights = np.polynomial.legendre.leggauss(n_points)
+    return (points + 1) / 2, weights / 2
 
 
 def find_paths(tree: Tree) -> Paths:
