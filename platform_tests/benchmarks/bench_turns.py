@@ -53,7 +53,9 @@ def main() -> None:
                 take_turn(project, content, watch)
             print(f"{name}: {len(first)} versions before, median of {MEASURED} turns, CPU seconds")
             show(watch)
-            print(f"  {'through Dagster':<16} {_through_dagster(project, contents[WARM_UP + MEASURED :][:MEASURED]):.2f}")
+            print(
+                f"  {'through Dagster':<16} {_through_dagster(project, contents[WARM_UP + MEASURED :][:MEASURED]):.2f}"
+            )
 
 
 def open_with(home: Path, *, is_default: bool) -> Project:
