@@ -1,4 +1,4 @@
-"""What one turn costs: CPU seconds of each stage of a demo version, with the demo's members and with the default ones."""
+"""What one turn costs: CPU seconds of each stage of a demo version, with the demo's members and the default ones."""
 
 import tempfile
 import time
