@@ -27,6 +27,7 @@ NAMES = (
     "scale",
     "root_cause",
     "turns",
+    "lifecycle",
 )
 
 
