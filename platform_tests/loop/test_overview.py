@@ -1,13 +1,17 @@
 """A use case at a glance: its status and why, figures of the newest versions, and what it costs to tell."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from loopcast.alerts.targets import AlertSettings
 from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import DECISIONS
+from loopcast.loop.alert_findings import find_matters
+from loopcast.loop.alerts import tell
+from loopcast.loop.decisions import DECISIONS, append_decision, read_newest
 from loopcast.loop.overview import Overview, describe_all, describe_use_case, draw_sparkline, to_document, to_row
 from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
@@ -87,6 +91,46 @@ def test_worse_than_promised_is_told_with_both_errors(project: Project) -> None:
     told = look(project)
     assert (told.status, told.why, told.needs) == ("worse", "MAE 9, promised 4", None)
     assert to_row(told)["promised"] == 4.0
+
+
+def decide_to(project: Project, **said: object) -> None:
+    """Record one more decision that differs from the newest one."""
+    last = read_newest(project)
+    build = said.pop("build", None)
+    append_decision(project, replace(last, decision=replace(last.decision, **said), build=build), now=NOW)
+
+
+def test_a_decision_that_waits_for_a_person_says_how_to_approve_it(project: Project) -> None:
+    decide_to(project, action="rebuild", rule="worse_than_promised", waits_for="approval")
+    told = look(project)
+    assert (told.status, told.needs) == ("needs approval", "loopcast decision approve counts")
+    assert told.why == "d00000004, rebuild (worse_than_promised), waits for a person"
+    assert told.next_action == "rebuild, once it is approved"
+
+
+@pytest.mark.parametrize(
+    ("said", "then"),
+    [
+        ({"action": "rebuild", "waits_for": "outside_hours"}, "rebuild, in its hours"),
+        ({"action": "rebuild", "build": "b0002"}, "experiment b0002"),
+        (
+            {"action": "keep", "evidence": {"has_zoo": True, "age_days": 27.5}},
+            "rebuild (too_old) after the next update",
+        ),
+    ],
+)
+def test_what_comes_next_follows_from_the_decision(project: Project, said: dict, then: str) -> None:
+    decide_to(project, **said)
+    told = look(project)
+    assert (told.status, told.next_action) == ("fine", then)
+
+
+def test_open_alerts_are_counted(project: Project) -> None:
+    assert look(project).alerts == 0
+    take_turn(project, BAD)
+    settings = AlertSettings(project.settings.inbox, "http://127.0.0.1:3000", {})
+    tell(project, find_matters(project, after="v00000003", now=NOW), settings=settings, now=NOW)
+    assert look(project).alerts == 1
 
 
 def test_pin_and_challenger_are_told(project: Project) -> None:

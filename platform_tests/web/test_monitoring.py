@@ -89,7 +89,7 @@ def client(project: Project, instance: dg.DagsterInstance) -> Iterator[Served]:
 def test_prometheus_reads_every_figure(client: Served) -> None:
     found = client.scrape()
     assert list(found) == [figure.name for figure in (*FIGURES, *PLATFORM_FIGURES)]
-    unknown = {"loopcast_alerts_open", "loopcast_data_drift_score", "loopcast_data_signals"}
+    unknown = {"loopcast_data_drift_score", "loopcast_data_signals"}
     assert {name for name, values in found.items() if not values} <= unknown | {
         "loopcast_deterioration_score",
         "loopcast_deterioration_limit",

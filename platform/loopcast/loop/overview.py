@@ -4,6 +4,7 @@ Everything is read from what the stages have written, as much whatever the numbe
 failed (the orchestrator knows, and hands it in), and how it is shown.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
@@ -13,14 +14,15 @@ from typing import Any, Literal
 import pandas as pd
 
 from loopcast.errors import CallerError, LoopcastError, UseCaseError
-from loopcast.loop.decisions import DECISIONS
-from loopcast.loop.forces import BUILDS, IN_FORCE, ZOOS
+from loopcast.loop.alert_book import read_book
+from loopcast.loop.decisions import DecisionRecord, read_decisions
+from loopcast.loop.experiment import LEADERBOARDS
+from loopcast.loop.forces import BUILDS, ZOOS, newest_in_force
 from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project, Settings, open_project
 from loopcast.loop.recent import Recent, find_record, read_recent
 from loopcast.loop.turns import list_turns
 from loopcast.loop.verdicts import list_verdicts
-from loopcast.store.refs import Reference
 from loopcast.store.version_records import VersionRecord, version_key
 from loopcast.use_case.loader import FILE_NAME, read_use_cases
 
@@ -28,6 +30,11 @@ Status = Literal["fine", "waiting", "overdue", "worse", "needs approval", "faili
 NOTHING = Recent()
 DECIDED = 30
 SHOWN = 14
+WAITING = {
+    "approval": "once it is approved",
+    "budget_spent": "when the budget allows it",
+    "outside_hours": "in its hours",
+}
 BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -56,6 +63,8 @@ class Overview:
         pinned: the zoo that a person has pinned.
         challenger: the zoo that forecasts in the shadow.
         action: what was decided last, and by which rule.
+            decision: its key.
+        waits_for: what that action waits for; None: nothing.
         decided_at: when.
         decisions: the newest decisions by action.
         builds: builds asked for so far.
@@ -86,6 +95,8 @@ class Overview:
     pinned: str | None = None
     challenger: str | None = None
     action: str | None = None
+    decision: str | None = None
+    waits_for: str | None = None
     decided_at: datetime | None = None
     decisions: Mapping[str, int] | None = None
     builds: int = 0
@@ -154,15 +165,14 @@ def describe_use_case(project: Project, *, now: datetime, failed: Sequence[str] 
         now: the present time, aware.
         failed: versions, builds and zoos whose newest run failed.
     """
-    versions, references = project.store.versions, project.store.references
-    newest, recent = versions.newest(), read_recent(project)
-    decisions = references.history(DECISIONS, last=DECIDED)
+    newest, recent = project.store.versions.newest(), read_recent(project)
+    decisions = read_decisions(project, last=DECIDED)
     last = decisions[-1] if decisions else None
-    in_force, pin = references.current(IN_FORCE), read_pin(project)
+    in_force, pin = newest_in_force(project), read_pin(project)
     shadows = [verdict.zoo for verdict in list_verdicts(project, last=1) if verdict.outcome == "shadow"]
     contract = project.use_case.contract
     cadence, grace = pd.Timedelta(contract.cadence), pd.Timedelta(contract.grace)
-    arrived_at = versions.claim_of(newest.version).claimed_at if newest else None
+    arrived_at = project.store.versions.claim_of(newest.version).claimed_at if newest else None
     known: dict[str, Any] = {
         "unit": project.use_case.target.unit or "",
         "level_pct": project.use_case.policies.level,
@@ -173,21 +183,24 @@ def describe_use_case(project: Project, *, now: datetime, failed: Sequence[str] 
         "due": arrived_at + cadence if arrived_at else None,
         "overdue_at": arrived_at + cadence + grace if arrived_at else None,
         "recent": recent,
-        "judgement": last.value["evidence"].get("judgement") if last else None,
-        "zoo": in_force.value["zoo"] if in_force else None,
+        "judgement": last.decision.evidence.get("judgement") if last else None,
+        "zoo": in_force.zoo if in_force else None,
         "zoo_age": _age(project, last, newest),
         "pinned": pin.zoo if pin else None,
         "challenger": shadows[0] if shadows else None,
-        "action": _tell_action(last),
+        "action": f"{last.decision.action} ({last.decision.rule})" if last else None,
+        "waits_for": last.decision.waits_for if last else None,
+        "decision": last.key if last else None,
         "decided_at": last.at if last else None,
-        "decisions": _count(decisions),
+        "decisions": dict(Counter(record.decision.action for record in decisions)),
         "builds": _last_number(project, BUILDS),
         "zoos": _last_number(project, ZOOS),
         "unfinished": tuple(turn.version for turn in list_turns(project)),
         "failed": tuple(failed),
+        "alerts": len(read_book(project).open),
     }
     status, why, needs = _judge(project, known, now=now)
-    return Overview(project.name, status, why, needs, **known, **_look_ahead(known))
+    return Overview(project.name, status, why, needs, **known, **_look_ahead(project, known, last))
 
 
 def _judge(project: Project, known: Mapping[str, Any], *, now: datetime) -> tuple[Status, str, str | None]:
@@ -202,6 +215,12 @@ def _judge(project: Project, known: Mapping[str, Any], *, now: datetime) -> tupl
             "failing",
             f"{version_key(recent.claimed)}, the newest update, was refused",
             f"loopcast quarantine show {name} {version_key(recent.claimed)}",
+        ),
+        (
+            known["waits_for"] == "approval",
+            "needs approval",
+            f"{known['decision']}, {known['action']}, waits for a person",
+            f"loopcast decision approve {name}",
         ),
         (
             known["overdue_at"] is not None and now > known["overdue_at"],
@@ -223,22 +242,18 @@ def _tell_worse(judgement: Mapping[str, Any]) -> str:
     return f"MAE {judgement['production_mae']:.6g}, promised {judgement['promised_mae']:.6g}"
 
 
-def _look_ahead(known: Mapping[str, Any]) -> dict[str, Any]:
+def _look_ahead(project: Project, known: Mapping[str, Any], last: DecisionRecord | None) -> dict[str, Any]:
     """Return what comes next by itself, and when."""
     if known["unfinished"]:
         return {"next_action": f"forecast of {known['unfinished'][0]}"}
+    if last and last.build and project.store.outputs.manifest(LEADERBOARDS, last.build) is None:
+        return {"next_action": f"experiment {last.build}"}
+    if last and last.decision.waits_for in WAITING:
+        return {"next_action": f"{last.decision.action}, {WAITING[last.decision.waits_for]}", "next_at": known["due"]}
+    max_age, age = project.use_case.policies.rebuild.max_age, known["zoo_age"]
+    if max_age is not None and age is not None and age + known["cadence"] >= pd.Timedelta(max_age):
+        return {"next_action": "rebuild (too_old) after the next update", "next_at": known["due"]}
     return {"next_action": "the next update", "next_at": known["due"]}
-
-
-def _tell_action(last: Reference | None) -> str | None:
-    return f"{last.value['action']} ({last.value['rule']})" if last else None
-
-
-def _count(decisions: Sequence[Reference]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in decisions:
-        counts[entry.value["action"]] = counts.get(entry.value["action"], 0) + 1
-    return counts
 
 
 def _last_number(project: Project, name: str) -> int:
@@ -246,15 +261,15 @@ def _last_number(project: Project, name: str) -> int:
     return entry.number if entry else 0
 
 
-def _age(project: Project, last: Reference | None, newest: VersionRecord | None) -> timedelta | None:
+def _age(project: Project, last: DecisionRecord | None, newest: VersionRecord | None) -> timedelta | None:
     """Return the zoo's age: that of the newest decision's evidence, and the data that came since."""
-    if last is None or newest is None or not last.value["evidence"].get("has_zoo"):
+    if last is None or newest is None or not last.decision.evidence.get("has_zoo"):
         return None
-    then = find_record(project, last.value["version"])
+    then = find_record(project, last.version)
     since = timedelta()
     if then and then.last_timestamp and newest.last_timestamp:
         since = newest.last_timestamp - then.last_timestamp
-    return timedelta(days=last.value["evidence"]["age_days"]) + since
+    return timedelta(days=last.decision.evidence["age_days"]) + since
 
 
 def to_row(overview: Overview) -> dict[str, Any]:
