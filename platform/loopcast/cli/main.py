@@ -6,7 +6,9 @@ import warnings
 import click
 
 from loopcast.cli.alerts import alerts
+from loopcast.cli.audit import audit
 from loopcast.cli.contract import contract
+from loopcast.cli.decision import decision
 from loopcast.cli.diff import diff
 from loopcast.cli.erase import erase, retain
 from loopcast.cli.explain import explain
@@ -59,6 +61,8 @@ for command in (
     contract,
     zoo,
     alerts,
+    decision,
+    audit,
     serve,
 ):
     cli.add_command(command)

@@ -5,7 +5,6 @@ A version's run is not started here: the daemon's sensor finds every version tha
 
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -13,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from loopcast.loop.history import describe_version
-from loopcast.loop.project import Project, Settings, open_project
+from loopcast.loop.project import Project, Settings
 from loopcast.store.records import sha256, to_iso
 from loopcast.store.version_records import Claim, Upload
-from loopcast.use_case.loader import load_use_cases
+from loopcast.web.requests import find_project, refuse_foreign_page
 
 UPLOAD_BYTES = 1 << 28
 NAME_BYTES = 200
@@ -38,7 +37,7 @@ class UpdatesApi:
 
     async def send(self, request: Request) -> JSONResponse:
         """Claim a version for the file in the body and return it: 202, before anything is known of its rows."""
-        _refuse_foreign_page(request)
+        refuse_foreign_page(request)
         name, key = _file_name(request), request.headers.get("idempotency-key")
         if key is not None and not 0 < len(key) <= KEY_LENGTH:
             raise HTTPException(400, f"found an Idempotency-Key of {len(key)} characters; expected 1 to {KEY_LENGTH}")
@@ -52,7 +51,7 @@ class UpdatesApi:
         return await run_in_threadpool(self._describe, request)
 
     def _claim(self, request: Request, upload: Upload) -> JSONResponse:
-        project = self._find_project(request)
+        project = find_project(request, self._settings)
         claim = project.store.versions.claim(upload, now=datetime.now(UTC))
         if claim.duplicate and claim.upload_digest != sha256(upload.content):
             raise HTTPException(
@@ -65,16 +64,9 @@ class UpdatesApi:
         return JSONResponse(told, status_code=202, headers={"location": url})
 
     def _describe(self, request: Request) -> JSONResponse:
-        project = self._find_project(request)
+        project = find_project(request, self._settings)
         claim = project.store.versions.claim_of(request.path_params["version"])
         return JSONResponse({**_tell_claim(project, claim), **_tell_refusal(project, claim.version)})
-
-    def _find_project(self, request: Request) -> Project:
-        """Return the use case of the path; its YAML is read each time, so new ones need no restart."""
-        found, name = load_use_cases(self._settings.use_cases), request.path_params["name"]
-        if name not in found:
-            raise HTTPException(404, f"there is no use case {name!r}; found: {', '.join(found) or 'none'}")
-        return open_project(found[name], settings=self._settings)
 
     async def _read_body(self, request: Request) -> bytes:
         """Return the body, given up as soon as it is too long."""
@@ -100,13 +92,6 @@ def _file_name(request: Request) -> str:
     if not is_plain or len(name.encode()) > NAME_BYTES:
         raise HTTPException(400, f"found the file name {name[:NAME_BYTES]!r}; expected one such as ?file=monday.csv")
     return name
-
-
-def _refuse_foreign_page(request: Request) -> None:
-    """Refuse what a page of another site sends through somebody's browser: there is no login it would lack."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-        raise HTTPException(403, f"found a request of the page {origin[:NAME_BYTES]}; expected one from this server")
 
 
 def _tell_claim(project: Project, claim: Claim) -> dict[str, Any]:
