@@ -7,12 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loopcast.loop.accuracy import score_version
 from loopcast.loop.contract import settle_version
-from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
-from loopcast.loop.reflect import reflect
+from loopcast.loop.simulation import take_turn as turn_version
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.version_records import Upload
 
@@ -125,12 +122,5 @@ def take_turn(project: Project, content: pd.DataFrame | bytes, *, name: str = "u
     version = send(project, content, name=name, now=now)
     if settle_version(project, version, by="test", now=now).status == "refused":
         return version
-    forecast_version(project, version, now=now)
-    score_version(project, version, now=now)
-    opened = reflect(project, now=now).build
-    if opened is not None:
-        zoo = run_experiment(project, opened.build, now=now).zoo
-        if zoo is not None:
-            release_zoo(project, zoo.zoo, now=now)
-            forecast_version(project, version, now=now)
+    turn_version(project, version, now=now)
     return version

@@ -59,12 +59,12 @@ def test_every_make_target_named_is_in_the_makefile_and_the_two_commands_are_nam
 
 
 def test_every_command_named_exists_and_every_command_is_named() -> None:
-    named = set(re.findall(r"`loopcast ([a-z]+)", README))
+    named = set(re.findall(r"`loopcast ([a-z-]+)", README))
     assert named == set(cli.commands)
 
 
 def test_options_named_with_a_command_exist() -> None:
-    lines = re.findall(r"`loopcast ([a-z]+)([^`]*)`", README)
+    lines = re.findall(r"`loopcast ([a-z-]+)([^`]*)`", README)
     wrong = [
         (name, option)
         for name, rest in lines

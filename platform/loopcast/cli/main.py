@@ -7,6 +7,7 @@ import click
 
 from loopcast.cli.alerts import alerts
 from loopcast.cli.audit import audit
+from loopcast.cli.compare import compare_command
 from loopcast.cli.contract import contract
 from loopcast.cli.decision import decision
 from loopcast.cli.diff import diff
@@ -53,6 +54,7 @@ for command in (
     minimal,
     slice_version,
     replay,
+    compare_command,
     verify,
     erase,
     retain,

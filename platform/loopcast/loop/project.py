@@ -3,7 +3,7 @@
 Paths come in as `Settings`; nothing here reads the environment or the clock.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -53,6 +53,20 @@ def open_project(use_case: UseCase, *, settings: Settings) -> Project:
     inbox = settings.inbox / (use_case.inbox.folder or use_case.name)
     if use_case.inbox.enabled:
         inbox.mkdir(parents=True, exist_ok=True)
+    return _open(use_case, inbox=inbox, settings=settings)
+
+
+def open_apart(project: Project, *, lake: str) -> Project:
+    """Return the same use case over another lake; no folder is made.
+
+    Args:
+        project: the use case as it is.
+        lake: URL or folder of the other lake.
+    """
+    return _open(project.use_case, inbox=project.inbox, settings=replace(project.settings, lake=lake))
+
+
+def _open(use_case: UseCase, *, inbox: Path, settings: Settings) -> Project:
     code_version = version("loopcast")
     store = open_store(
         settings.lake,

@@ -1,20 +1,40 @@
-"""A recorded history cut into the updates that would have arrived: a first upload, then one PATCH per step.
+"""The updates that a replay plays: a recorded history cut into those that would have arrived, or those that came.
 
-Only the cutting is here; the updates go through the same inbox, assets and runs as any other.
+Only the planning is here; the updates go through the same assets and runs as any other, or through a simulation.
 """
 
+import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from loopcast.dataops.table import OPERATION, REMOVE, UPSERT
-from loopcast.errors import CallerError
+from loopcast.errors import CallerError, NotFoundError
+from loopcast.loop.project import Project
+from loopcast.store.version_records import Claim, Upload, version_key, version_number
 from loopcast.use_case.model import Replay, UseCase
 
 REVISION_COLUMNS = ("corrected_on", "kind")
 OPERATIONS = {"correction": UPSERT, "removal": REMOVE}
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An update and when it came.
+
+    Args:
+        upload: the file.
+        at: when, aware.
+        is_before: whether it came before the period that is looked at: it makes a version, and that is all.
+    """
+
+    upload: Upload
+    at: datetime
+    is_before: bool = False
 
 
 @dataclass(frozen=True)
@@ -25,11 +45,19 @@ class PlannedUpdate:
         name: file name, which sorts by time.
         content: CSV bytes.
         reason: what it carries, in words.
+        at: when it would have arrived, aware.
     """
 
     name: str
     content: bytes
     reason: str
+    at: datetime
+
+    @property
+    def delivery(self) -> Delivery:
+        """The update as it is sent."""
+        upload = Upload(name=self.name, content=self.content, source="replay", actor="replay", reason=self.reason)
+        return Delivery(upload, self.at)
 
 
 def plan_replay(use_case: UseCase, *, folder: Path) -> list[PlannedUpdate]:
@@ -50,8 +78,80 @@ def plan_replay(use_case: UseCase, *, folder: Path) -> list[PlannedUpdate]:
     revisions = _read_revisions(folder / replay.revisions) if replay.revisions else history.iloc[:0]
     first = _as_delivered(history, revisions, use_case)
     before = stamps < pd.Timestamp(replay.start)
-    upload = PlannedUpdate(f"{use_case.name}-until-{replay.start}.csv", _to_csv(first[before]), "first upload")
+    at = _arrival(use_case, pd.Timestamp(replay.start))
+    upload = PlannedUpdate(f"{use_case.name}-until-{replay.start}.csv", _to_csv(first[before]), "first upload", at)
     return [upload, *_plan_steps(first, history, revisions, use_case, replay)]
+
+
+def shift_period(use_case: UseCase, *, start: date | None, end: date | None) -> UseCase:
+    """Return the use case with another period of its recorded history.
+
+    Args:
+        use_case: with `replay` set.
+        start: first day that arrives as an update; None: as declared.
+        end: first day that is no longer played; None: as declared.
+    """
+    if use_case.replay is None:
+        return use_case
+    wanted = {"start": start or use_case.replay.start, "end": end or use_case.replay.end}
+    return use_case.model_copy(update={"replay": use_case.replay.model_copy(update=wanted)})
+
+
+def resend_versions(project: Project, *, first: str, last: str) -> Iterator[Delivery]:
+    """Yield the updates that made a store's versions, in order, up to one of them.
+
+    An upload that is gone, because it was erased or let go, is sent as the patch that it made.
+
+    Args:
+        project: the use case.
+        first: the first version of the period that is looked at.
+        last: the last.
+    """
+    versions = project.store.versions
+    for number in range(1, version_number(last) + 1):
+        claim = versions.claim_of(version_key(number))
+        name, content = _sent(project, claim)
+        upload = Upload(name, content, claim.source, claim.actor, claim.reason, claim.idempotency_key)
+        yield Delivery(upload, claim.claimed_at, is_before=claim.version < first)
+
+
+def _sent(project: Project, claim: Claim) -> tuple[str, bytes]:
+    """Return an upload's name and bytes; where they are gone, those of its patch."""
+    versions = project.store.versions
+    try:
+        return claim.name, versions.upload_of(claim.version)
+    except NotFoundError:  # erased, or let go
+        pass
+    if versions.record(claim.version).status == "refused":
+        return claim.name, b""
+    patch, spec = versions.patch(claim.version), project.store.spec
+    if spec.time_zone is not None:
+        patch = patch.assign(**{spec.timestamp: patch[spec.timestamp].dt.tz_localize("UTC")})
+    return f"{claim.version}.parquet", _to_parquet(patch)
+
+
+def find_range(project: Project, *, start: datetime | None, end: datetime | None) -> tuple[str, str]:
+    """Return the first and the last version whose data end in a period.
+
+    Args:
+        project: the use case.
+        start: stored time; None: from the first version on.
+        end: stored time; None: up to the newest version.
+
+    Raises:
+        CallerError: no version's data do.
+    """
+    ends = {record.version: record.last_timestamp for record in project.store.versions.records()}
+    found = [
+        version
+        for version, at in ends.items()
+        if at is not None and (start is None or at >= start) and (end is None or at <= end)
+    ]
+    if not found:
+        known = [at for at in ends.values() if at is not None]
+        told = f"they end between {min(known)} and {max(known)}" if known else "there is no version yet"
+        raise CallerError(f"found no version of {project.name} whose data end between {start} and {end}; {told}")
+    return found[0], found[-1]
 
 
 def _plan_steps(
@@ -64,7 +164,14 @@ def _plan_steps(
         later = _revise(history, revisions, use_case, start=start, end=start + step)
         reason = f"update of {start:%Y-%m-%d %H:%M}" + (f" with {len(later)} revisions" if len(later) else "")
         rows = pd.concat([fresh, later], ignore_index=True) if len(later) else fresh
-        yield PlannedUpdate(f"{use_case.name}-{start:%Y-%m-%dT%H%M}.csv", _to_csv(rows), reason)
+        at = _arrival(use_case, start + step)
+        yield PlannedUpdate(f"{use_case.name}-{start:%Y-%m-%dT%H%M}.csv", _to_csv(rows), reason, at)
+
+
+def _arrival(use_case: UseCase, moment: pd.Timestamp) -> datetime:
+    """Return a time of the recorded history as an aware one; a wall clock without a zone is taken for UTC."""
+    zone = ZoneInfo(use_case.time_zone) if use_case.time_zone else UTC
+    return moment.to_pydatetime().replace(tzinfo=zone).astimezone(UTC)
 
 
 def _as_delivered(history: pd.DataFrame, revisions: pd.DataFrame, use_case: UseCase) -> pd.DataFrame:
@@ -106,6 +213,12 @@ def _read_text(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise CallerError(f"found no file {path}; the use case's `replay` names it")
     return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def _to_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False)
+    return buffer.getvalue()
 
 
 def _to_csv(frame: pd.DataFrame) -> bytes:

@@ -225,6 +225,47 @@ def draw_treemap(shares: pd.DataFrame, *, title: str) -> str:
     return _shorten(str(vl_convert.vega_to_svg(spec)))
 
 
+def draw_policies(policies: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of policies side by side: error, CPU seconds by stage, builds and alarms.
+
+    Args:
+        policies: one row each: see `loopcast.loop.comparison.compare_policies`.
+        title: printed above the chart.
+        unit: unit of the errors.
+    """
+    stages = ["forecast_s", "judge_s", "build_s"]
+    spent = policies.melt("policy", stages, var_name="stage", value_name="seconds")
+    counts = policies.melt("policy", ["builds", "alarms"], var_name="what", value_name="times")
+    rows = alt.Y("policy:N", title=None, sort=None)
+    error = alt.X("mae:Q", title=f"mean absolute error {unit}".strip())
+    panels = [
+        alt.Chart(policies).mark_bar(color=INK).encode(x=error, y=rows),
+        alt.Chart(spent)
+        .mark_bar()
+        .encode(
+            x=alt.X("seconds:Q", title="CPU seconds"),
+            y=rows,
+            color=alt.Color("stage:N", title=None, sort=stages, scale=alt.Scale(range=[ACCENT, QUIET, INK])),
+        ),
+        alt.Chart(counts)
+        .mark_bar()
+        .encode(
+            x=alt.X("times:Q", title="builds, alarms"),
+            y=rows,
+            yOffset="what:N",
+            color=alt.Color("what:N", title=None, sort=None, scale=alt.Scale(range=[INK, ACCENT])),
+        ),
+    ]
+    joined = alt.vconcat(*(panel.properties(width=WIDTH, height=HEIGHT // 2) for panel in panels))
+    shown = joined.resolve_scale(color="independent").properties(title=title, background="white")
+    return _shorten(str(vl_convert.vegalite_to_svg(shown.to_dict(validate=False))))
+
+
+def to_png(svg: str) -> bytes:
+    """Return a picture as PNG, at twice its size."""
+    return bytes(vl_convert.svg_to_png(svg, scale=2))
+
+
 def to_markdown_image(svg: str, *, text: str) -> str:
     """Return Markdown that holds the picture itself, so that it needs no file beside it."""
     return f"![{text}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"

@@ -21,6 +21,11 @@ def version_key(number: int) -> str:
     return f"v{numbered(number)}"
 
 
+def is_version(text: str) -> bool:
+    """Return whether a text is written as a version is."""
+    return _KEY.fullmatch(text) is not None
+
+
 def version_number(version: str) -> int:
     """Return the number of a version; raises CallerError where it is none."""
     match = _KEY.fullmatch(version)

@@ -1,0 +1,246 @@
+"""Past updates taken through the loop again, under one policy or several side by side, in a lake of their own.
+
+Here belong the turns, by the very functions that production runs, at the time that each update came; the future is not
+there yet. Which updates are played is in `loopcast.loop.replay`, what is told of the policies in
+`loopcast.loop.comparison`.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+
+import pandas as pd
+
+from loopcast.errors import LoopcastError
+from loopcast.loop.accuracy import score_version
+from loopcast.loop.contract import is_stopped, judge_version, settle_version
+from loopcast.loop.experiment import release_zoo, run_experiment
+from loopcast.loop.forces import BuildRequest, list_in_force, open_build, read_promise
+from loopcast.loop.production import VersionForecast, forecast_version
+from loopcast.loop.project import Project, open_apart
+from loopcast.loop.reflect import Reflection, judge_zoo, reflect
+from loopcast.loop.replay import Delivery
+from loopcast.reflection.accuracy import NAIVE
+from loopcast.reflection.decision import NOTHING_JUDGED, Action, Decision
+from loopcast.reflection.deterioration import Judgement
+from loopcast.store.lake import open_lake
+from loopcast.store.outputs import OutputStore
+from loopcast.store.refs import References
+from loopcast.store.version_records import VersionRecord
+from loopcast.use_case.policies import Policies
+
+OWN_LAKE = "memory://"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A way to run the loop.
+
+    Args:
+        name: as tables show it.
+        policies: what the use case would declare.
+    """
+
+    name: str
+    policies: Policies
+
+
+class Stopwatch:
+    """Seconds spent, by stage.
+
+    Args:
+        clock: returns seconds that only ever grow.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        """Keep the clock; nothing is spent yet."""
+        self._clock = clock
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, stage: str) -> Iterator[None]:
+        """Count what is spent inside to a stage."""
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + self._clock() - begun
+
+
+@dataclass(frozen=True, eq=False)
+class Turned:
+    """What a turn of the loop has come to.
+
+    Args:
+        forecast: the version's forecast; None while no zoo is in force.
+        cells: earlier forecasts, scored on the actuals that the version brought.
+        reflection: the decision.
+        released: the zoo that came out of the build that the decision opened; None: no build, or its gate was shut.
+    """
+
+    forecast: VersionForecast | None
+    cells: pd.DataFrame
+    reflection: Reflection
+    released: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class SimulatedTurn:
+    """One version under one policy.
+
+    Args:
+        policy: its name.
+        version: the version.
+        at: when its update came.
+        cells: see `Turned`.
+        naives: what the seasonal naives forecast from the version on: a part of the member forecasts.
+        rule: the rule that decided; empty where nothing was decided.
+        is_worse: whether the decision found production to be worse than promised.
+        build: the build that was opened, or None.
+        released: the zoo that took force, or None.
+        failure: why the turn could not be taken to its end; empty on success.
+        seconds: spent, by stage: `forecast`, `judge`, `build`.
+    """
+
+    policy: str
+    version: str
+    at: datetime
+    cells: pd.DataFrame = field(default_factory=pd.DataFrame)
+    naives: pd.DataFrame = field(default_factory=pd.DataFrame)
+    rule: str = ""
+    is_worse: bool = False
+    build: str | None = None
+    released: str | None = None
+    failure: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch | None = None) -> Turned:
+    """Take a settled version through the loop without Dagster: forecast, accuracy, decision, and what it leads to.
+
+    Args:
+        project: the use case.
+        version: its newest version, accepted.
+        now: the time it is, aware.
+        watch: what the time spent is counted with.
+
+    Raises:
+        LoopcastError: a stage cannot do its part.
+    """
+    watch = watch or Stopwatch(lambda: 0.0)
+    with watch.measure("forecast"):
+        forecast = forecast_version(project, version, now=now)
+    with watch.measure("judge"):
+        cells = score_version(project, version, now=now).report.cells
+        reflection = _decide(project, version, now=now)
+    if reflection.build is None:
+        return Turned(forecast, cells, reflection, None)
+    with watch.measure("build"):
+        released = _build(project, reflection.build, now=now)
+    if forecast is None:
+        with watch.measure("forecast"):
+            forecast = forecast_version(project, version, now=now)
+    return Turned(forecast, cells, reflection, released)
+
+
+def _decide(project: Project, version: str, *, now: datetime) -> Reflection:
+    """Return the decision; where the policy is no decision, its first build, those by schedule, or none."""
+    rebuild, entries = project.use_case.policies.rebuild, list_in_force(project)
+    if rebuild.when == "decision":
+        return reflect(project, now=now)
+    if not entries:
+        return _order(project, version, "build_first", "no_zoo", now=now)
+    judgement = judge_zoo(project, entries[-1], until=version)
+    _, training_end = read_promise(project, entries[-1].digest)
+    end = project.store.versions.record(version).last_timestamp
+    age = pd.Timestamp(end or training_end) - pd.Timestamp(training_end)
+    if rebuild.when == "schedule" and age >= pd.Timedelta(rebuild.every):
+        return _order(project, version, "rebuild", "schedule", now=now, judgement=judgement)
+    decision = Decision("keep", rebuild.when, "the policy", {"judgement": judgement.to_dict()})
+    return Reflection(version, decision, None)
+
+
+def _order(
+    project: Project, version: str, action: Action, rule: str, *, now: datetime, judgement: Judgement = NOTHING_JUDGED
+) -> Reflection:
+    request = open_build(project, version=version, rule=rule, reason="the policy", now=now)
+    return Reflection(version, Decision(action, rule, "the policy", {"judgement": judgement.to_dict()}), request)
+
+
+def _build(project: Project, request: BuildRequest, *, now: datetime) -> str | None:
+    """Run a build and return the zoo that took force with it, or None."""
+    zoo = run_experiment(project, request.build, now=now).zoo
+    return None if zoo is None else release_zoo(project, zoo.zoo, now=now).in_force.zoo
+
+
+class Simulation:
+    """Some policies over the same updates: versions are settled once, everything else is each policy's own.
+
+    A policy that could change what a version is would not be one: only `policies` of the use case differ.
+    """
+
+    def __init__(
+        self, project: Project, policies: Sequence[Policy], *, clock: Callable[[], float], lake: str = OWN_LAKE
+    ) -> None:
+        """Open a lake for the versions and one for each policy; nothing is played yet.
+
+        Args:
+            project: the use case; its own lake is never written to.
+            policies: with names that differ.
+            clock: what spent time is counted by, such as `time.process_time`.
+            lake: where the versions go; in memory, it is gone with this object.
+        """
+        self.base = open_apart(project, lake=lake)
+        self.projects = {policy.name: _branch(self.base, policy) for policy in policies}
+        self._clock = clock
+
+    def play(self, delivery: Delivery) -> list[SimulatedTurn]:
+        """Return what each policy makes of the next update; nothing where it came before the period looked at.
+
+        Of an update that is refused, or that breaks a promise of severity error, nobody makes anything.
+        """
+        now, versions = delivery.at, self.base.store.versions
+        claim = versions.claim(delivery.upload, now=now)
+        if claim.duplicate:
+            return []
+        record = settle_version(self.base, claim.version, by="simulation", now=now)
+        if delivery.is_before or record.status == "refused" or self._is_stopped(record, now=now):
+            return []
+        return [self._turn(name, record, now=now) for name in self.projects]
+
+    def _is_stopped(self, record: VersionRecord, *, now: datetime) -> bool:
+        judge_version(self.base, record.version, now=now)
+        return is_stopped(self.base, record.version)
+
+    def _turn(self, name: str, record: VersionRecord, *, now: datetime) -> SimulatedTurn:
+        watch = Stopwatch(self._clock)
+        made = partial(SimulatedTurn, policy=name, version=record.version, at=now, seconds=watch.seconds)
+        try:
+            turned = take_turn(self.projects[name], record.version, now=now, watch=watch)
+        except LoopcastError as error:  # as in production: this version has no forecast, the next ones go on
+            return made(failure=str(error))
+        members = turned.forecast.prediction.members if turned.forecast else pd.DataFrame({"member": []})
+        decision, build = turned.reflection.decision, turned.reflection.build
+        return made(
+            cells=turned.cells,
+            naives=members[members["member"].str.startswith(NAIVE)],
+            rule=decision.rule,
+            is_worse=_found_worse(turned.reflection),
+            build=build.build if build else None,
+            released=turned.released,
+        )
+
+
+def _found_worse(reflection: Reflection) -> bool:
+    judgement = reflection.decision.evidence.get("judgement")
+    return isinstance(judgement, Mapping) and bool(judgement["is_worse"])
+
+
+def _branch(base: Project, policy: Policy) -> Project:
+    """Return the use case under a policy: the same versions, other outputs and references."""
+    lake, name = open_lake(OWN_LAKE), base.name
+    store = replace(base.store, outputs=OutputStore(lake, folder=name), references=References(lake, folder=name))
+    use_case = base.use_case.model_copy(update={"policies": policy.policies})
+    return replace(base, use_case=use_case, store=store)
