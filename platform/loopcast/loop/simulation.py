@@ -17,14 +17,12 @@ from loopcast.errors import LoopcastError
 from loopcast.loop.accuracy import score_version
 from loopcast.loop.contract import is_stopped, judge_version, settle_version
 from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import BuildRequest, list_in_force, open_build, read_promise
+from loopcast.loop.forces import BuildRequest
 from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project, open_apart
-from loopcast.loop.reflect import Reflection, judge_zoo, reflect
+from loopcast.loop.reflect import Reflection, reflect
 from loopcast.loop.replay import Delivery
 from loopcast.reflection.accuracy import NAIVE
-from loopcast.reflection.decision import NOTHING_JUDGED, Action, Decision
-from loopcast.reflection.deterioration import Judgement
 from loopcast.store.lake import open_lake
 from loopcast.store.outputs import OutputStore
 from loopcast.store.refs import References
@@ -134,7 +132,7 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
         forecast = forecast_version(project, version, now=now)
     with watch.measure("judge"):
         cells = score_version(project, version, now=now).report.cells
-        reflection = _decide(project, version, now=now)
+        reflection = reflect(project, now=now)
     if reflection.build is None:
         return Turned(forecast, cells, reflection, None)
     with watch.measure("build"):
@@ -143,30 +141,6 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
         with watch.measure("forecast"):
             forecast = forecast_version(project, version, now=now)
     return Turned(forecast, cells, reflection, released)
-
-
-def _decide(project: Project, version: str, *, now: datetime) -> Reflection:
-    """Return the decision; where the policy is no decision, its first build, those by schedule, or none."""
-    rebuild, entries = project.use_case.policies.rebuild, list_in_force(project)
-    if rebuild.when == "decision":
-        return reflect(project, now=now)
-    if not entries:
-        return _order(project, version, "build_first", "no_zoo", now=now)
-    judgement = judge_zoo(project, entries[-1], until=version)
-    _, training_end = read_promise(project, entries[-1].digest)
-    end = project.store.versions.record(version).last_timestamp
-    age = pd.Timestamp(end or training_end) - pd.Timestamp(training_end)
-    if rebuild.when == "schedule" and age >= pd.Timedelta(rebuild.every):
-        return _order(project, version, "rebuild", "schedule", now=now, judgement=judgement)
-    decision = Decision("keep", rebuild.when, "the policy", {"judgement": judgement.to_dict()})
-    return Reflection(version, decision, None)
-
-
-def _order(
-    project: Project, version: str, action: Action, rule: str, *, now: datetime, judgement: Judgement = NOTHING_JUDGED
-) -> Reflection:
-    request = open_build(project, version=version, rule=rule, reason="the policy", now=now)
-    return Reflection(version, Decision(action, rule, "the policy", {"judgement": judgement.to_dict()}), request)
 
 
 def _build(project: Project, request: BuildRequest, *, now: datetime) -> str | None:
@@ -234,8 +208,7 @@ class Simulation:
 
 
 def _found_worse(reflection: Reflection) -> bool:
-    judgement = reflection.decision.evidence.get("judgement")
-    return isinstance(judgement, Mapping) and bool(judgement["is_worse"])
+    return bool(reflection.decision.evidence["judgement"]["is_worse"])
 
 
 def _branch(base: Project, policy: Policy) -> Project:
