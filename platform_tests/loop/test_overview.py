@@ -12,7 +12,7 @@ from loopcast.loop.accuracy import CELLS
 from loopcast.loop.alert_findings import find_matters
 from loopcast.loop.alerts import tell
 from loopcast.loop.decisions import DECISIONS, append_decision, read_newest
-from loopcast.loop.overview import Overview, describe_all, describe_use_case, draw_sparkline, to_document, to_row
+from loopcast.loop.overview import Overview, describe_use_case, draw_sparkline, to_document, to_row
 from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
 from loopcast.loop.recent import read_recent
@@ -139,29 +139,6 @@ def test_pin_and_challenger_are_told(project: Project) -> None:
     record_verdict(project, shadow, now=NOW)
     told = look(project)
     assert (told.pinned, told.challenger) == ("z0001", "z0002")
-
-
-def test_a_broken_use_case_hides_no_other(project: Project) -> None:
-    folder = project.settings.use_cases
-    for name, text in {"wrong": "attributes: [", "mistaken": "x"}.items():
-        (folder / name).mkdir()
-        (folder / name / "defs.yaml").write_text(text)
-    yaml = (folder / "counts" / "defs.yaml").read_text()
-    (folder / "mistaken" / "defs.yaml").write_text(yaml.replace("frequency: h", "frequency: often"))
-    found = describe_all(project.settings, now=NOW)
-    assert [(one.use_case, one.status, one.is_unreadable) for one in found] == [
-        ("counts", "fine", False),
-        ("mistaken", "failing", True),
-        ("wrong", "failing", True),
-    ]
-    assert "frequency" in found[1].why
-
-
-def test_damage_in_one_store_is_told_as_failing(project: Project) -> None:
-    record = next((project.settings.inbox.parent / ".loopcast/lake/counts/versions").glob("v00000003*"))
-    record.write_text("{}")
-    (told,) = describe_all(project.settings, now=NOW)
-    assert (told.status, "damaged" in told.why) == ("failing", True)
 
 
 def test_the_document_holds_json_s_own_types(played: Project) -> None:

@@ -6,7 +6,8 @@ import click
 
 from loopcast.cli.options import json_option
 from loopcast.cli.output import print_rows
-from loopcast.loop.overview import describe_all, to_document, to_row
+from loopcast.loop.board import Board
+from loopcast.loop.overview import to_document, to_row
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.run_health import RunHealth
 from loopcast.orchestration.settings import read_settings
@@ -19,7 +20,7 @@ def overview(as_json: bool) -> None:
     now = datetime.now(UTC)
     with open_instance(find_home()) as instance:
         failed = RunHealth(instance).list_failed(now=now)
-    found = describe_all(read_settings(), now=now, failed=failed)
+    found = Board(read_settings()).describe(now=now, failed=failed)
     if as_json:
         print_rows([to_document(one) for one in found], as_json=True)
         return

@@ -1,30 +1,27 @@
 """How a use case is, at a glance: its status in one word and why, what comes next, and what needs a person.
 
 Everything is read from what the stages have written, as much whatever the number of versions. Not here: which runs have
-failed (the orchestrator knows, and hands it in), and how it is shown.
+failed (the orchestrator knows, and hands it in), all use cases together (`loopcast.loop.board`), and how it is shown.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from loopcast.errors import CallerError, LoopcastError, UseCaseError
 from loopcast.loop.alert_book import read_book
 from loopcast.loop.decisions import DecisionRecord, read_decisions
 from loopcast.loop.experiment import LEADERBOARDS
 from loopcast.loop.forces import BUILDS, ZOOS, newest_in_force
 from loopcast.loop.pins import read_pin
-from loopcast.loop.project import Project, Settings, open_project
+from loopcast.loop.project import Project
 from loopcast.loop.recent import Recent, find_record, read_recent
 from loopcast.loop.turns import list_turns
 from loopcast.loop.verdicts import list_verdicts
 from loopcast.store.version_records import VersionRecord, version_key
-from loopcast.use_case.loader import FILE_NAME, read_use_cases
 
 Status = Literal["fine", "waiting", "overdue", "worse", "needs approval", "failing"]
 NOTHING = Recent()
@@ -111,50 +108,6 @@ class Overview:
     def is_unreadable(self) -> bool:
         """Whether nothing is known but why: the use case is wrong, or its store cannot be read."""
         return self.cadence is None
-
-
-def describe_all(
-    settings: Settings, *, now: datetime, failed: Mapping[str, Sequence[str]] | None = None
-) -> list[Overview]:
-    """Return every use case at a glance, by name; one that cannot be read is failing and hides no other.
-
-    Args:
-        settings: where the use cases and their lake are.
-        now: the present time, aware.
-        failed: by use case, what its newest runs failed on.
-
-    Raises:
-        CallerError: there is no folder of use cases.
-    """
-    if not settings.use_cases.is_dir():
-        raise CallerError(f"found no folder {settings.use_cases}; set LOOPCAST_USE_CASES to where the use cases are")
-    found = [
-        overview
-        for file in sorted(settings.use_cases.rglob(FILE_NAME))
-        for overview in _describe_file(file, settings=settings, now=now, failed=failed or {})
-    ]
-    return sorted(found, key=lambda overview: overview.use_case)
-
-
-def _describe_file(
-    file: Path, *, settings: Settings, now: datetime, failed: Mapping[str, Sequence[str]]
-) -> list[Overview]:
-    try:
-        use_cases = [use_case for use_case, _ in read_use_cases(file)]
-    except UseCaseError as error:
-        return [_fail(file.parent.name, error)]
-    told = []
-    for use_case in use_cases:
-        try:
-            project = open_project(use_case, settings=settings)
-            told.append(describe_use_case(project, now=now, failed=failed.get(use_case.name, ())))
-        except LoopcastError as error:
-            told.append(_fail(use_case.name, error))
-    return told
-
-
-def _fail(name: str, error: LoopcastError) -> Overview:
-    return Overview(name, "failing", str(error), needs="mend what the message names")
 
 
 def describe_use_case(project: Project, *, now: datetime, failed: Sequence[str] = ()) -> Overview:

@@ -1,6 +1,6 @@
 """Monitoring: figures of every use case for Prometheus, and whether the platform is well.
 
-Here belong the names of the figures and the two routes. Not here: how anything is measured (`loopcast.loop.overview`,
+Here belong the names of the figures and the two routes. Not here: how anything is measured (`loopcast.loop.board`,
 `loopcast.orchestration.run_health`).
 """
 
@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from loopcast.errors import LoopcastError
-from loopcast.loop.overview import Overview, describe_all
+from loopcast.loop.board import Board
+from loopcast.loop.overview import Overview
 from loopcast.loop.project import Settings
 from loopcast.orchestration.run_health import RunHealth
 from loopcast.store.lake import probe_lake
@@ -229,6 +230,11 @@ class Monitoring:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     _sample: Sample | None = field(default=None, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _board: Board = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Open nothing yet."""
+        self._board = Board(self.settings)
 
     async def metrics(self, _: Request) -> Response:
         """Return the figures in Prometheus' text format."""
@@ -252,7 +258,7 @@ class Monitoring:
 
     def _gather(self, now: datetime) -> Sample:
         health = self.health
-        overviews = describe_all(self.settings, now=now, failed=health.list_failed(now=now) if health else None)
+        overviews = self._board.describe(now=now, failed=health.list_failed(now=now) if health else None)
         runs = {o.use_case: health.count_runs(o.use_case, now=now) for o in overviews} if health else {}
         return Sample(
             taken_at=now,

@@ -9,7 +9,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from loopcast.loop.overview import Overview, describe_all, to_row
+from loopcast.loop.board import Board
+from loopcast.loop.overview import Overview, to_row
 from loopcast.loop.project import Settings
 from loopcast.orchestration.automation import overview_condition
 from loopcast.orchestration.charts import draw_trends, to_markdown_image
@@ -46,7 +47,7 @@ def build_overview(use_cases: Sequence[str], *, settings: Settings) -> dg.Assets
     def overview(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         now = current_time()
         with explain_failures():
-            found = describe_all(settings, now=now, failed=RunHealth(context.instance).list_failed(now=now))
+            found = Board(settings).describe(now=now, failed=RunHealth(context.instance).list_failed(now=now))
         return _describe_overview(found)
 
     return overview
