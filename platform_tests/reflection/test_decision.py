@@ -4,13 +4,12 @@ import json
 from dataclasses import replace
 from typing import Any
 
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopcast.reflection.decision import decide
-from loopcast.reflection.deterioration import Judgement, Limits, judge
+from loopcast.reflection.deterioration import Judgement
 from loopcast.reflection.evidence import (
     Asked,
     Episode,
@@ -21,7 +20,6 @@ from loopcast.reflection.evidence import (
     note_action,
 )
 from loopcast.reflection.rules import RULES
-from loopcast.zoo.zoo import BinPromise
 
 GOOD = Evidence(
     has_zoo=True, versions_since_build=10, age_days=10.0, judgement=Judgement(False, None, 14, 100.0, 95.0),
@@ -203,26 +201,3 @@ def test_an_alarm_fires_once_while_its_build_is_under_way(rest: int, length: int
     for day in range(1, min(length, 8 * rest)):
         platform.turn(day, is_worse=True, scored=14, ends=False, helps=False, pinned=False)
     assert len(platform.builds) <= 1
-
-
-def cells(n=20, error=2.0):
-    versions = [f"v{number:08d}" for number in range(1, n + 1)]
-    return pd.DataFrame(
-        {"forecast_version": versions, "bin": ["near", "far"] * (n // 2), "error": [-error, error] * (n // 2)}
-    )
-
-
-PROMISE = (
-    BinPromise("all", 9, 2.0, 3.0, 90.0),
-    BinPromise("near", 5, 1.0, 1.0, 90.0),
-    BinPromise("far", 4, 3.0, 4.0, 90.0),
-)
-
-
-def test_production_is_compared_with_what_was_promised_for_the_same_bins():
-    made = judge(cells(), PROMISE, Limits(window=10), reference=pd.DataFrame())
-    assert (made.production_mae, made.promised_mae, made.scored_versions) == (2.0, 2.0, 10)
-    near = cells()[lambda f: f["bin"] == "near"]
-    assert judge(near, PROMISE, Limits(), reference=pd.DataFrame()).promised_mae == 1.0
-    assert judge(cells().iloc[:0], PROMISE, Limits(), reference=pd.DataFrame()).production_mae is None
-    assert judge(cells(), (), Limits(), reference=pd.DataFrame()).promised_mae is None

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.table import TableSpec
+from loopcast.zoo.arrays import FloatArray
 from loopcast.zoo.measures import (
     interval_coverage,
     mean_absolute_error,
@@ -16,7 +17,7 @@ from loopcast.zoo.measures import (
     root_mean_squared_error,
 )
 
-NAIVE = "seasonal_naive"
+NAIVE, NAIVE_ERROR = "seasonal_naive", "naive_error"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +29,8 @@ class AccuracyReport:
             unit; `coverage_pct`; `mae_<member>` of each seasonal naive on the same cells; `skill_pct`, by how much the
             MAE is below the best of them. A figure that does not exist is left out.
         by_bin: see `loopcast.schemas.accuracy_schema`.
-        cells: the forecasts that could be scored, with `actual` and `error` (actual minus forecast).
+        cells: the forecasts that could be scored, with `actual`, `error` (actual minus forecast) and `naive_error`
+            (mean absolute error of the seasonal naives; NaN where none spoke).
     """
 
     summary: dict[str, float]
@@ -59,6 +61,7 @@ def score_forecasts(
     if latest_only:
         cells = cells.sort_values("origin", kind="stable").drop_duplicates([*keys, "timestamp"], keep="last")
         cells = cells.sort_values([*keys, "timestamp"], kind="stable").reset_index(drop=True)
+    cells = cells.assign(**{NAIVE_ERROR: compare_naives(cells, members, keys)})
     summary = {"n": float(len(cells)), "n_unscored": float(unscored)}
     if len(cells):
         summary |= measure_cells(cells) | score_naives(cells, members, keys)
@@ -93,6 +96,21 @@ def measure_bins(cells: pd.DataFrame) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["bin", "n", "mae", "rmse", "bias", "coverage_pct"])
     numbers = dict.fromkeys(["mae", "rmse", "bias", "coverage_pct"], "float64")
     return table.astype({"bin": "str", "n": "int64", **numbers})
+
+
+def compare_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: list[str]) -> FloatArray:
+    """Return the mean absolute error of the seasonal naives on each cell; NaN where none spoke."""
+    if members.empty or cells.empty:
+        return np.full(len(cells), np.nan)
+    naive = members[members["member"].str.startswith(NAIVE)]
+    identity = [*keys, "timestamp", "origin"]
+    joined = (
+        cells[[*identity, "actual"]]
+        .assign(row=np.arange(len(cells)))
+        .merge(naive[[*identity, "forecast"]], on=identity, how="inner")
+    )
+    size = (joined["actual"] - joined["forecast"]).abs().groupby(joined["row"]).mean()
+    return size.reindex(np.arange(len(cells))).to_numpy(dtype=np.float64)
 
 
 def score_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: list[str]) -> dict[str, float]:

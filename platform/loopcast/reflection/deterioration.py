@@ -4,13 +4,22 @@ Here belongs the judgement of scored forecasts against the zoo's own out-of-samp
 decision's (`loopcast.reflection.decision`).
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from loopcast.reflection.accuracy import NAIVE_ERROR
+from loopcast.reflection.blocks import WHOLE, Sequences, join_overlapping, line_up, take_blocks
+from loopcast.reflection.change import Blocks, find_change, find_limit
+from loopcast.reflection.concept_drift import DriftSign, find_signs
 from loopcast.zoo.zoo import BinPromise
+
+USUAL_SPREAD = 0.3  # of the logarithm of a day's mean absolute error
+NAIVE_SHARE = 0.7  # of what the seasonal naives miss by more than before is not the zoo's fault; by simulation
+LARGEST = 3.0  # a block twenty times as bad as promised, or as good, is as bad as any
 
 
 @dataclass(frozen=True)
@@ -19,7 +28,7 @@ class Limits:
 
     Args:
         tolerance_pct: percent that production errors may exceed the promise before it matters, however surely.
-        window: newest versions whose forecasts are judged.
+        window: newest versions over which errors are told while nothing is worse.
         min_scored_versions: versions with scored forecasts that a judgement takes.
         false_alarms_per_year: how often a zoo that is as promised may be taken for worse.
         versions_per_year: how many versions a year has.
@@ -27,7 +36,7 @@ class Limits:
 
     tolerance_pct: float = 10.0
     window: int = 14
-    min_scored_versions: int = 7
+    min_scored_versions: int = 3
     false_alarms_per_year: float = 1.0
     versions_per_year: float = 365.0
 
@@ -38,10 +47,12 @@ class BinJudgement:
 
     Args:
         bin: its name.
-        n: scored forecasts in the window.
+        n: scored forecasts that the errors below are of.
         production_mae: their mean absolute error, target's unit.
         promised_mae: what the zoo promised for as many of the same bins, target's unit.
         is_worse: whether the difference is beyond chance and tolerance.
+        score: how far from chance, in standard deviations; 0 where nothing is beyond the tolerance.
+        since: the first version from which on it is worse; None where it is not.
     """
 
     bin: str
@@ -49,6 +60,8 @@ class BinJudgement:
     production_mae: float
     promised_mae: float
     is_worse: bool
+    score: float = 0.0
+    since: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +71,15 @@ class Judgement:
     Args:
         is_worse: whether they are worse than promised, beyond chance and tolerance.
         since: the first version from which on they are; None where they are not.
-        scored_versions: versions with scored forecasts that were judged.
-        production_mae: mean absolute error over the window, target's unit; None: nothing scored.
+        scored_versions: versions with scored forecasts that the errors below are of.
+        production_mae: mean absolute error since then, else over the window, target's unit; None: nothing scored.
         promised_mae: the promise for the same bins, target's unit; None: there is none.
-        score: the statistic of the test; None where it cannot be told.
+        score: how far the worst bin is from chance, in standard deviations; 0 where nothing is beyond the tolerance,
+            None where it cannot be told.
         limit: what it must not exceed.
-        bins: the same per bin.
+        bins: the same per bin, `all` first.
+        signs: how errors differ from those of the backtest, whether or not they are worse.
+        data_drift: variables whose own values are not as they were.
     """
 
     is_worse: bool = False
@@ -74,6 +90,8 @@ class Judgement:
     score: float | None = None
     limit: float | None = None
     bins: tuple[BinJudgement, ...] = ()
+    signs: tuple[DriftSign, ...] = ()
+    data_drift: tuple[str, ...] = ()
 
     @property
     def excess_pct(self) -> float | None:
@@ -84,7 +102,21 @@ class Judgement:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the judgement in JSON's own types."""
-        return {**asdict(self), "bins": [asdict(row) for row in self.bins], "excess_pct": self.excess_pct}
+        told = {**asdict(self), "excess_pct": self.excess_pct, "data_drift": list(self.data_drift)}
+        return {**told, "bins": [asdict(row) for row in self.bins], "signs": [asdict(row) for row in self.signs]}
+
+
+def judgement_from_dict(told: Mapping[str, Any]) -> Judgement:
+    """Return the judgement that `to_dict` has written down.
+
+    Examples:
+        >>> judgement_from_dict(Judgement(True, "v00000003", 9, 2.0, 1.0).to_dict()).excess_pct
+        100.0
+    """
+    bins = tuple(BinJudgement(**row) for row in told["bins"])
+    signs = tuple(DriftSign(**row) for row in told["signs"])
+    plain = {name: value for name, value in told.items() if name not in ("bins", "signs", "data_drift", "excess_pct")}
+    return Judgement(**plain, bins=bins, signs=signs, data_drift=tuple(told["data_drift"]))
 
 
 def judge(
@@ -92,25 +124,111 @@ def judge(
     promise: Sequence[BinPromise],
     limits: Limits | None = None,
     *,
-    reference: pd.DataFrame,  # noqa: ARG001 - the calibration by blocks takes it
+    reference: pd.DataFrame,
 ) -> Judgement:
     """Return whether the newest scored forecasts are worse than promised.
 
+    A forecast is a block, and its number the logarithm of its mean absolute error over what was promised for the same
+    cells, less a share of that by which the seasonal naives miss more than they did: days that are harder for anybody
+    (a season, a holiday) are not the zoo's fault alone.
+    Chance is told by how the blocks of the zoo's own backtest differ, and by how often the question is asked.
+
     Args:
-        cells: scored forecasts of the zoo in force, oldest first: `forecast_version`, `timestamp`, `bin`, `forecast`,
-            `lower`, `upper`, `actual`, `error`, and the series keys.
+        cells: scored forecasts of the zoo in force: `forecast_version`, `timestamp`, `samples_ahead`, `bin`, `error`,
+            the series keys, and `naive_error` where it is known.
         promise: of the zoo in force.
         limits: how sure it must be.
-        reference: the zoo's own out-of-sample errors, from which chance is calibrated: the combination's rows of the
-            backtest (`loopcast.schemas.backtest_schema`); empty where there are none.
+        reference: the zoo's own out-of-sample errors, from which chance is calibrated: the backtest of its build
+            (`loopcast.schemas.backtest_schema`), of which the combination and the seasonal naives count; empty where
+            there is none.
+
+    References:
+        See `loopcast.reflection.change.find_change`.
     """
     limits = limits or Limits()
-    newest = sorted(cells["forecast_version"].unique())[-limits.window :]
-    cells = cells[cells["forecast_version"].isin(newest)]
-    promised = {row.bin: row.mae for row in promise}
-    if cells.empty or not promised:
+    if cells.empty or not promise:
         return Judgement()
-    expected = cells["bin"].map(promised).fillna(promised.get("all", float("nan")))
-    found, due = float(cells["error"].abs().mean()), float(expected.mean())
-    is_worse = len(newest) >= limits.min_scored_versions and found > due * (1.0 + limits.tolerance_pct / 100.0)
-    return Judgement(is_worse, newest[0] if is_worse else None, len(newest), found, due)
+    sequences = line_up(cells, promise, reference)
+    names = sorted(sequences.after["block"].unique())
+    if not names:
+        return Judgement()
+    rate = limits.false_alarms_per_year / limits.versions_per_year
+    asked = [WHOLE, *dict.fromkeys(sequences.after["bin"])]
+    asked = asked if len(asked) > 2 else [WHOLE]
+    limit = find_limit(rate / len(asked))
+    bins = tuple(_judge_bin(name, sequences, promise, limits, limit=limit) for name in asked)
+    told = _sum_up(bins, sequences.after, names[-limits.window :])
+    return replace(told, limit=limit, signs=find_signs(sequences, rate=rate))
+
+
+def _sum_up(bins: tuple[BinJudgement, ...], after: pd.DataFrame, window: list[str]) -> Judgement:
+    """Return the judgement over all bins, of which the worst speaks for all."""
+    worse = [row for row in bins if row.is_worse]
+    since = min((row.since for row in worse if row.since is not None), default=None)
+    told = after[after["block"] >= (since or window[0])]
+    return Judgement(
+        is_worse=bool(worse),
+        since=since,
+        scored_versions=int(told["block"].nunique()),
+        production_mae=float(told["error"].abs().mean()),
+        promised_mae=float(told["expected"].mean()),
+        score=max(row.score for row in bins),
+        bins=bins,
+    )
+
+
+def _judge_bin(
+    name: str, sequences: Sequences, promise: Sequence[BinPromise], limits: Limits, *, limit: float
+) -> BinJudgement:
+    """Return the judgement of one bin."""
+    before, after = (
+        cells if name == WHOLE else cells[cells["bin"] == name] for cells in (sequences.before, sequences.after)
+    )
+    usual = float(before[NAIVE_ERROR].mean()) if after[NAIVE_ERROR].notna().any() else float("nan")
+    blocks, names = _weigh(after, sequences.overlaps[1], usual_naive=usual)
+    known = _trust(promise, name, after)
+    if len(before):
+        known, _ = _weigh(before, sequences.overlaps[0], usual_naive=usual)
+    least = float(np.log1p(limits.tolerance_pct / 100.0))
+    change = find_change(known, blocks, usual_spread=USUAL_SPREAD, least=least)
+    since = names[change.first] if change is not None else None
+    versions = sorted(after["block"].unique())
+    told = after[after["block"] >= (since or versions[-limits.window :][0])]
+    found, due = float(told["error"].abs().mean()), float(told["expected"].mean())
+    is_worse = (
+        change is not None
+        and change.score > limit
+        and len(versions) >= limits.min_scored_versions
+        and found > due * (1.0 + limits.tolerance_pct / 100.0)
+    )
+    score = max(0.0, change.score) if change is not None else 0.0
+    return BinJudgement(name, len(told), found, due, is_worse, score, since if is_worse else None)
+
+
+def _weigh(cells: pd.DataFrame, overlap: int, *, usual_naive: float) -> tuple[Blocks, list[str]]:
+    """Return by how much each block's errors exceed what was expected, as logarithms.
+
+    Args:
+        cells: of one bin.
+        overlap: blocks that are taken as one.
+        usual_naive: error of the seasonal naives in the backtest, target's unit; NaN: not to be compared with.
+    """
+    means = cells.assign(size=cells["error"].abs()).groupby("block")[["size", "expected", NAIVE_ERROR]].mean()
+    least = max(float(means["expected"].max()), float(means["size"].max())) * np.exp(-2.0 * LARGEST)
+    if least <= 0.0:  # all forecasts are exact, as was promised
+        return join_overlapping(*take_blocks(means["size"], cells["block"]), overlap)
+    ratio = (means["size"].clip(lower=least) / means["expected"].clip(lower=least)).map(np.log)
+    if usual_naive > 0.0:
+        harder = (means[NAIVE_ERROR] / usual_naive).clip(np.exp(-LARGEST), np.exp(LARGEST)).map(np.log)
+        ratio = ratio - NAIVE_SHARE * harder.fillna(0.0)
+    return join_overlapping(*take_blocks(ratio.clip(-LARGEST, LARGEST), cells["block"]), overlap)
+
+
+def _trust(promise: Sequence[BinPromise], name: str, after: pd.DataFrame) -> Blocks:
+    """Return the promise as one block that stands for as many as it was made on, where no backtest is known.
+
+    The mean logarithm of errors lies below the logarithm of their mean by half their variance.
+    """
+    n = next((row.n for row in promise if row.bin == name), 1)
+    usual = max(1.0, float(after["block"].value_counts().median()))
+    return Blocks(np.array([-0.5 * USUAL_SPREAD**2]), np.array([max(1.0, n / usual)]))
