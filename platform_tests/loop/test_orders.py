@@ -11,7 +11,7 @@ from loopcast.loop.forces import list_builds
 from loopcast.loop.orders import Order, give_order, list_pending
 from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import Reflection, is_due, reflect
+from loopcast.loop.reflect import Reflection, find_due, reflect
 from made_use_case import NOW, YAML, make_counts, make_project, take_turn
 
 NIGHT = datetime(2026, 1, 2, 23, tzinfo=UTC)
@@ -52,9 +52,9 @@ def test_what_was_ordered_is_not_ordered_again_before_it_is_carried_out(old: Pro
     give_order(old, Order("approve", actor="ana"), now=NOW)
     with pytest.raises(CallerError, match="ana ordered the same before"):
         give_order(old, Order("approve", actor="ben", decision="d1"), now=NOW)
-    assert is_due(old, now=NOW) == "order-1"
+    assert find_due(old, now=NOW) == "order-1"
     reflect(old, now=NOW)
-    assert is_due(old, now=NOW) is None
+    assert find_due(old, now=NOW) is None
     assert list_pending(old, read_newest(old)) == []
 
 
@@ -103,7 +103,7 @@ def test_what_was_superseded_or_never_there_is_refused_in_words(project: Project
 def test_orders_need_a_decision(empty: Project) -> None:
     with pytest.raises(CallerError, match="no decision yet"):
         give_order(empty, Order("approve", actor="ana"), now=NOW)
-    assert is_due(empty, now=NOW) is None
+    assert find_due(empty, now=NOW) is None
 
 
 def test_a_build_is_opened_when_somebody_asks_though_a_zoo_is_pinned(project: Project) -> None:
@@ -129,13 +129,13 @@ def test_a_decision_outside_its_hours_is_carried_out_when_they_begin(tmp_path: P
     assert waiting is not None
     assert (waiting.decision.action, waiting.decision.waits_for) == ("build_first", "outside_hours")
     assert "it is 12:00, builds start 22:00-06:00" in waiting.decision.reason
-    assert is_due(project, now=NOW + timedelta(hours=1)) is None
+    assert find_due(project, now=NOW + timedelta(hours=1)) is None
     assert reflect(project, now=NOW + timedelta(hours=1)).record == waiting
-    assert is_due(project, now=NIGHT) == waiting.key
+    assert find_due(project, now=NIGHT) == waiting.key
     made = reflect(project, now=NIGHT)
     assert made.build is not None
     assert (made.decision.rule, made.decision.waits_for) == ("no_zoo", None)
-    assert is_due(project, now=NIGHT) is None
+    assert find_due(project, now=NIGHT) is None
 
 
 def test_the_budget_counts_what_was_opened_without_a_person(tmp_path: Path) -> None:

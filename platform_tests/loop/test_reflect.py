@@ -1,5 +1,6 @@
 """Reflection: which build is opened when, once, and with which evidence."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from loopcast.errors import CallerError
 from loopcast.loop.decisions import list_decisions
 from loopcast.loop.evidence import make_limits, make_policy
 from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import list_builds, open_build
+from loopcast.loop.forces import list_builds
 from loopcast.loop.production import forecast_version
-from loopcast.loop.project import Project
+from loopcast.loop.project import Project, find_project
 from loopcast.loop.reflect import reflect
 from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
 
@@ -45,11 +46,24 @@ def test_the_first_build_is_opened_once_and_asked_again_is_the_same(empty: Proje
     assert len(list_decisions(empty)) == 1
 
 
-def test_a_build_opened_before_a_crash_is_taken_up(empty: Project) -> None:
-    version = settle(empty)
-    why = {"rule": "no_zoo", "reason": "no zoo is in force", "decision": "d00000001"}
-    opened = open_build(empty, version=version, now=NOW, **why)
-    assert reflect(empty, now=NOW).build == opened
+def test_a_decision_recorded_before_a_crash_opens_its_build_once(empty: Project) -> None:
+    settle(empty)
+    decided = reflect(empty, now=NOW)
+    build = empty.store.references._path("builds", 1)
+    empty.store.references._lake.delete(build)  # as if it had crashed between the two
+    empty.store.references._highest.clear()
+    assert list_builds(empty) == []
+    assert reflect(empty, now=NOW).build == decided.build
+    assert [request.decision for request in list_builds(empty)] == ["d00000001"]
+
+
+def test_reflections_side_by_side_take_one_decision_and_open_one_build(empty: Project) -> None:
+    settle(empty)
+    projects = [find_project("counts", settings=empty.settings) for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda project: reflect(project, now=NOW), projects))
+    assert {one.record.key for one in made} == {"d00000001"}
+    assert {one.build.build for one in made if one.build} == {"b0001"}
     assert len(list_builds(empty)) == 1
 
 

@@ -90,6 +90,7 @@ def test_the_jobs_and_sensors_are_there_and_run_by_default(defs: dg.Definitions)
         "counts_alerts",
         "counts_automation",
         "counts_inbox",
+        "counts_waiting",
     ]
     assert {sensor.default_status for sensor in repository.sensor_defs} == {dg.DefaultSensorStatus.RUNNING}
     turn = defs.resolve_job_def("counts_turn")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loopcast.loop.orders import list_orders
-from loopcast.loop.reflect import is_due, reflect
+from loopcast.loop.reflect import find_due, reflect
 from made_api import Api
 from made_use_case import NOW, YAML, make_counts, make_project, take_turn
 
@@ -43,7 +43,7 @@ def test_an_order_is_taken_and_carried_out_by_the_next_reflection(api: Api) -> N
     assert answer.status_code == 202
     told = answer.json()
     assert (told["order"], told["kind"], told["decision"]) == ("o00000001", "approve", "d00000001")
-    assert is_due(api.project, now=NOW) == "order-1"
+    assert find_due(api.project, now=NOW) == "order-1"
     assert api.ask(DECISIONS, "POST", json=APPROVE).status_code == 400
     assert len(list_orders(api.project)) == 1
     assert reflect(api.project, now=NOW).build is not None

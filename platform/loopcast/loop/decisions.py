@@ -165,8 +165,13 @@ def find_decision(project: Project, key: str) -> DecisionRecord:
 
 
 def append_decision(project: Project, record: DecisionRecord, *, now: datetime) -> DecisionRecord:
-    """Record a decision and return it as recorded."""
-    return _to_record(project.store.references.append(DECISIONS, record.to_value(), now=now))
+    """Record a decision under its own number and return it as recorded.
+
+    Raises:
+        ConflictError: somebody else has taken the decision of that number.
+    """
+    entry = project.store.references.append(DECISIONS, record.to_value(), now=now, number=record.number)
+    return _to_record(entry)
 
 
 def list_decisions(project: Project, *, last: int | None = None) -> pd.DataFrame:

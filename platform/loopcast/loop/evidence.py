@@ -42,21 +42,18 @@ NEWEST_VERDICTS = NEWEST_ZOOS = 5
 BY_HAND = ("asked", "import")
 
 
-def gather_evidence(
-    project: Project, newest: VersionRecord, *, deciding: str, course: Course, now: datetime
-) -> Evidence:
+def gather_evidence(project: Project, newest: VersionRecord, *, course: Course, now: datetime) -> Evidence:
     """Return what is known after the newest version.
 
     Args:
         project: the use case.
         newest: the newest accepted version.
-        deciding: key of the decision to be taken; a build that it opened before a crash is not evidence.
         course: what goes on since the last decision.
         now: the present time, aware.
     """
     policy = make_policy(project)
     in_force = newest_in_force(project)  # it counts even where it is in force only from the next version on
-    builds = [request for request in list_builds(project, last=2) if request.decision != deciding]
+    builds = list_builds(project, last=1)
     built_on = builds[-1].version if builds else None
     learned = max(filter(None, (course.retrain_after, built_on)), default=None)
     pin = read_pin(project)
@@ -72,7 +69,7 @@ def gather_evidence(
         rejected_in_a_row=count_rejected(project),
         newest_build=_tell_build(project, builds[-1]) if builds else None,
         days_since_build=_days_since(project, newest, built_on),
-        builds_in_budget=_count_builds(project, newest, deciding=deciding),
+        builds_in_budget=_count_builds(project, newest),
         clock=tell_clock(project, now),
         versions_since_retrain=_count_since(project, newest, learned),
         versions_since_overruled=_count_since(project, newest, course.overruled_after),
@@ -160,14 +157,14 @@ def _days_since(project: Project, newest: VersionRecord, version: str | None) ->
     return max(0.0, (pd.Timestamp(newest.last_timestamp) - pd.Timestamp(start)) / DAY)
 
 
-def _count_builds(project: Project, newest: VersionRecord, *, deciding: str) -> int:
+def _count_builds(project: Project, newest: VersionRecord) -> int:
     """Return how many builds were opened without a person in the budget's time before the version's end."""
     days = pd.Timedelta(project.use_case.policies.rebuild.budget.per) / DAY
     inside = takewhile(
         lambda build: (_days_since(project, newest, build["version"]) or 0.0) < days,
         (entry.value for entry in project.store.references.walk_back(BUILDS)),
     )
-    return sum(build["rule"] not in BY_HAND and build.get("decision") != deciding for build in inside)
+    return sum(build["rule"] not in BY_HAND for build in inside)
 
 
 def _tell_build(project: Project, request: BuildRequest) -> BuildState:

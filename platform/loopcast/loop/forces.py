@@ -104,8 +104,13 @@ def open_build(
     imported: str | None = None,
     search: Search = "usual",
     decision: str | None = None,
+    build: str | None = None,
 ) -> BuildRequest:
-    """Ask for a build on a version and return the request with its key; the arguments are its fields."""
+    """Ask for a build on a version and return the request with its key; the arguments are its fields.
+
+    Raises:
+        ConflictError: the key `build` is wanted for it, and taken.
+    """
     value: dict[str, Any] = {
         "version": version,
         "rule": rule,
@@ -115,8 +120,14 @@ def open_build(
         "search": search,
         "decision": decision,
     }
-    entry = project.store.references.append(BUILDS, value, now=now)
+    entry = project.store.references.append(BUILDS, value, now=now, number=_number_of(build) if build else None)
     return BuildRequest(build=f"b{entry.number:04d}", **value)
+
+
+def next_build(project: Project) -> str:
+    """Return the key that the next build gets."""
+    newest = project.store.references.current(BUILDS)
+    return f"b{newest.number + 1 if newest else 1:04d}"
 
 
 def find_build(project: Project, build: str) -> BuildRequest:

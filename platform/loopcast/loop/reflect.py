@@ -5,11 +5,12 @@ The rules are in `loopcast.reflection.decision`, the records in `loopcast.loop.d
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
-from loopcast.errors import CallerError
-from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, read_newest
+from loopcast.errors import CallerError, ConflictError
+from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, find_decision, read_newest
 from loopcast.loop.evidence import gather_evidence, make_policy, tell_clock
-from loopcast.loop.forces import BuildRequest, find_build, list_builds, open_build
+from loopcast.loop.forces import BuildRequest, list_builds, next_build, open_build
 from loopcast.loop.orders import list_pending, to_asked
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, decide
@@ -17,7 +18,7 @@ from loopcast.reflection.evidence import Asked, Evidence, is_within, note_action
 from loopcast.store.version_records import VersionRecord
 
 ACTS = 2
-NEWEST_BUILDS = 5
+NEWEST_BUILDS = 20
 
 
 @dataclass(frozen=True)
@@ -51,14 +52,15 @@ def reflect(project: Project, *, now: datetime) -> Reflection:
         raise CallerError(f"nothing to reflect on: {project.name} has no version yet; send an update first")
     known = read_newest(project)
     if known is not None:
+        _open(project, known, now=now)  # what a crash has left undone
         for given in list_pending(project, known):
             known = _take(project, newest, known, asked=to_asked(given, known), orders=given.number, now=now)
     if known is None or known.version != newest.version or _rank(known.decision) < ACTS:
         known = _take(project, newest, known, now=now)
-    return _tell(project, known)
+    return Reflection(known.version, known.decision, _open(project, known, now=now), known)
 
 
-def is_due(project: Project, *, now: datetime) -> str | None:
+def find_due(project: Project, *, now: datetime) -> str | None:
     """Return what reflection has to do though there is no new version, None where there is nothing; a glance is enough.
 
     Args:
@@ -97,25 +99,28 @@ def _take(
         orders: how many orders are dealt with when this one is.
     """
     number, course = (known.number + 1, known.course) if known else (1, Course())
-    key = decision_key(number)
-    evidence = replace(gather_evidence(project, newest, deciding=key, course=course, now=now), asked=asked)
+    evidence = replace(gather_evidence(project, newest, course=course, now=now), asked=asked)
     decision = decide(evidence, make_policy(project))
     is_again = known is not None and known.version == newest.version
     if known and is_again and asked is None and _rank(decision) <= _rank(known.decision):
         return known
-    build = _open(project, newest.version, decision, key=key, now=now)
     record = DecisionRecord(
         number=number,
         version=newest.version,
         decision=decision,
-        build=build.build if build else None,
-        since=known.since if known and _waits_on(known.decision, decision) else key,
+        build=next_build(project) if decision.opens_build else None,
+        since=known.since if known and _waits_on(known.decision, decision) else decision_key(number),
         course=_go_on(course, evidence, decision, newest.version, orders=orders),
         asked=asked,
         costs=(),
         hints=(),
     )
-    return append_decision(project, record, now=now)
+    try:
+        taken = append_decision(project, record, now=now)
+    except ConflictError:  # a run beside this one was first: what it decided holds
+        return find_decision(project, record.key)
+    _open(project, taken, now=now)
+    return taken
 
 
 def _rank(decision: Decision) -> int:
@@ -142,26 +147,32 @@ def _go_on(course: Course, evidence: Evidence, decision: Decision, version: str,
     )
 
 
-def _open(project: Project, version: str, decision: Decision, *, key: str, now: datetime) -> BuildRequest | None:
-    """Return the build that a decision asks for, None for none; one opened for it before a crash is taken up."""
-    if not decision.opens_build:
+def _open(project: Project, record: DecisionRecord, *, now: datetime) -> BuildRequest | None:
+    """Return the build of a decision, opened where it is not yet; None where it opens none."""
+    if record.build is None:
         return None
-    for request in list_builds(project, last=NEWEST_BUILDS):
-        if request.decision == key:
-            return request
-    return open_build(
+    decision = record.decision
+    asked_for = partial(
+        open_build,
         project,
-        version=version,
+        version=record.version,
         rule=decision.rule,
         reason=decision.reason,
         scope=decision.scope,
         search=decision.search,
-        decision=key,
+        decision=record.key,
         now=now,
     )
+    known = _find_opened(project, record)
+    if known is not None:
+        return known
+    try:
+        return asked_for(build=record.build)
+    except ConflictError:  # a run beside this one has opened it, or a person has imported a zoo at that moment
+        return _find_opened(project, record) or asked_for()
 
 
-def _tell(project: Project, record: DecisionRecord) -> Reflection:
-    """Return a recorded decision with its build."""
-    build = find_build(project, record.build) if record.build else None
-    return Reflection(record.version, record.decision, build, record)
+def _find_opened(project: Project, record: DecisionRecord) -> BuildRequest | None:
+    """Return the build that a decision has opened, under the key it meant to or a later one."""
+    newest = list_builds(project, last=NEWEST_BUILDS)
+    return next((request for request in newest if request.decision == record.key), None)

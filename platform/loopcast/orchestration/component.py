@@ -27,6 +27,7 @@ from loopcast.orchestration.resources import ProjectResource, WarehouseResource
 from loopcast.orchestration.sensors import build_automation_sensor, build_inbox_sensor
 from loopcast.orchestration.settings import read_settings
 from loopcast.orchestration.stage import Stage
+from loopcast.orchestration.waiting import build_waiting_sensor
 from loopcast.use_case.contract import join_contract
 from loopcast.use_case.model import UseCase
 
@@ -79,10 +80,11 @@ def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None =
     opened = resource or ProjectResource.of(use_case, settings=read_settings())
     computed, checks = [build(stage) for build in COMPUTED], build_source_checks(stage)
     alerts = build_alert_sensor(stage, list_watched(stage, [*computed, *checks]))
+    sensors = [build_inbox_sensor(stage), build_automation_sensor(stage), build_waiting_sensor(stage), alerts]
     return dg.Definitions(
         assets=[build_source_feed(stage), *computed],
         asset_checks=checks,
         jobs=[build_turn(stage.names)],
-        sensors=[build_inbox_sensor(stage), build_automation_sensor(stage), *build_poll_sensors(stage), alerts],
+        sensors=[*sensors, *build_poll_sensors(stage)],
         resources={stage.resource_key: opened, stage.warehouse_key: WarehouseResource(path=opened.warehouse)},
     )

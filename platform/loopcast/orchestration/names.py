@@ -9,11 +9,12 @@ import dagster as dg
 
 # Run tags. USE_CASE is on every run of ours; TURN names the version of a turn; TURNS_OF is what `dagster.yaml` keeps
 # to one run at a time, so that versions come in order while a long build never holds them up; REFLECTED says that the
-# run reflects by itself.
+# run reflects by itself; DUE names the order or decision that a reflection is to carry out.
 USE_CASE = "loopcast/use_case"
 TURN = "loopcast/turn"
 TURNS_OF = "loopcast/turns_of"
 REFLECTED = "loopcast/reflected"
+DUE = "loopcast/due"
 
 OVERVIEW = dg.AssetKey(["overview"])  # of all use cases
 

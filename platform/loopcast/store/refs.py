@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from loopcast.errors import CallerError
+from loopcast.errors import CallerError, ConflictError
 from loopcast.store.lake import Lake
 from loopcast.store.records import from_iso, numbered, put_record, read_record, to_iso
 from loopcast.store.version_log import find_highest
@@ -42,19 +42,25 @@ class References:
         self._lake, self._folder = lake, folder
         self._highest: dict[str, int] = {}
 
-    def append(self, name: str, value: Mapping[str, Any], *, now: datetime) -> Reference:
+    def append(self, name: str, value: Mapping[str, Any], *, now: datetime, number: int | None = None) -> Reference:
         """Point a name at a value from now on and return the reference.
 
         Args:
             name: the reference's name, for instance `zoo_in_force`.
             value: what it points at, in JSON's own types.
             now: the present time, aware.
+            number: append it as this one or not at all; None: as the next.
+
+        Raises:
+            ConflictError: there is one of that number, so that somebody else was first.
         """
         while True:
-            number = self._count(name) + 1
-            content = {"number": number, "value": dict(value), "at": to_iso(now)}
-            if put_record(self._lake, self._path(name, number), content):
-                return Reference(number, dict(value), now)
+            at = number or self._count(name) + 1
+            content = {"number": at, "value": dict(value), "at": to_iso(now)}
+            if put_record(self._lake, self._path(name, at), content):
+                return Reference(at, dict(value), now)
+            if number:
+                raise ConflictError(f"{name} has a number {number} already; read it, and go on from there")
 
     def current(self, name: str) -> Reference | None:
         """Return what a name points at, None where it never did."""

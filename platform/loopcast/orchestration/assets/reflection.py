@@ -3,12 +3,14 @@
 The rules are in `loopcast.reflection.rules`, decisions are taken in `loopcast.loop.reflect`.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 
 import dagster as dg
 import pandas as pd
 from pydantic import Field
 
+from loopcast.loop.audit import list_trail
 from loopcast.loop.decisions import list_decisions
 from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.orders import Extent, Order, Wish, give_order
@@ -101,12 +103,13 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
         builds, zoos = list_builds(project, last=NEWEST_KEYS), list_zoos(project)
         add_keys(context.instance, names.builds, [request.build for request in builds])
         add_keys(context.instance, names.zoos, [request.zoo for request in zoos])
-        return _describe_reflection(made, list_decisions(project, last=ROW_LIMIT).iloc[::-1])
+        tables = {"decisions": list_decisions(project, last=ROW_LIMIT), "audit": list_trail(project, last=ROW_LIMIT)}
+        return _describe_reflection(made, {name: table.iloc[::-1] for name, table in tables.items()})
 
     return reflection
 
 
-def _describe_reflection(made: Reflection, decisions: pd.DataFrame) -> dg.MaterializeResult[None]:
+def _describe_reflection(made: Reflection, tables: Mapping[str, pd.DataFrame]) -> dg.MaterializeResult[None]:
     decision, record = made.decision, made.record
     hints = "\n".join(f"- {hint}" for hint in record.hints)
     return dg.MaterializeResult(
@@ -124,6 +127,6 @@ def _describe_reflection(made: Reflection, decisions: pd.DataFrame) -> dg.Materi
             "evidence": dg.MetadataValue.json(decision.evidence),
             "evidence_digest": record.evidence_digest,
             "costs": describe_table(pd.DataFrame(record.costs)),
-            "decisions": describe_table(decisions),
+            **{name: describe_table(table) for name, table in tables.items()},
         }
     )
