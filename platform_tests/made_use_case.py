@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from loopcast.loop.champion import promote
 from loopcast.loop.contract import settle_version
+from loopcast.loop.experiment import run_experiment
+from loopcast.loop.forces import ZooInForce, open_build
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.simulation import take_turn as turn_version
 from loopcast.orchestration.settings import read_settings
@@ -124,3 +127,10 @@ def take_turn(project: Project, content: pd.DataFrame | bytes, *, name: str = "u
         return version
     turn_version(project, version, now=now)
     return version
+
+
+def put_another_in_force(project: Project, version: str) -> ZooInForce:
+    """Build a zoo on a version and put it in force as a person would, better than the champion or not."""
+    build = open_build(project, version=version, rule="test", reason="asked for", now=NOW).build
+    run_experiment(project, build, now=NOW)
+    return promote(project, build, actor="ana", reason="test", now=NOW)

@@ -27,7 +27,7 @@ from loopcast.zoo.explain import explain
 from loopcast.zoo.holiday import holiday_of_days
 from loopcast.zoo.panel import panel_from_frame
 from loopcast.zoo.spec import ZooSpec
-from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
+from made_use_case import NOW, YAML, make_counts, make_project, put_another_in_force, send, take_turn
 
 PLANTS, LAST = 25, pd.Timestamp("2024-02-26")
 Found = tuple[bool, bool]
@@ -84,11 +84,7 @@ def plant_zoo(project: Project, rng: np.random.Generator) -> Found:
     """Return whether another zoo, with nothing else changed, is the only part of the change."""
     ahead = make_counts(str(LAST + pd.Timedelta(days=2)), 1).assign(count=np.nan)
     version = _forecast(project, pd.concat([make_counts(str(LAST), 1), ahead]))
-    build = open_build(project, version=version, rule="bench", reason="bench", now=NOW).build
-    zoo = run_experiment(project, build, now=NOW).zoo
-    if zoo is None:
-        return False, False
-    release_zoo(project, zoo.zoo, now=NOW)
+    put_another_in_force(project, version)
     forecast_version(project, version, now=NOW, choice=ZooChoice.current)
     at = LAST + pd.Timedelta(hours=int(rng.integers(24, 48)))
     return _is_first(project, at, part="other model", variable=None), True

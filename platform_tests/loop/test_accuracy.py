@@ -13,11 +13,10 @@ from loopcast.loop.accuracy import (
     score_version,
     trace_errors,
 )
-from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
+from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
-from made_use_case import NOW, make_counts, send, take_turn
+from made_use_case import NOW, make_counts, put_another_in_force, send, take_turn
 
 
 def facts(project: Project, version: str) -> dict[str, float]:
@@ -101,10 +100,7 @@ def test_a_report_made_again_later_is_the_same(project: Project) -> None:
 
 def test_a_forecast_made_again_with_a_zoo_that_has_seen_the_actuals_is_not_scored(project: Project) -> None:
     before = facts(project, "v00000002")
-    build = open_build(project, version="v00000003", rule="test", reason="asked for", now=NOW)
-    zoo = run_experiment(project, build.build, now=NOW).zoo
-    assert zoo is not None
-    release_zoo(project, zoo.zoo, now=NOW)
+    put_another_in_force(project, "v00000003")
     made = forecast_version(project, "v00000001", now=NOW, choice=ZooChoice.current)
     assert made is not None
     assert (made.zoo, made.manifest.number) == ("z0002", 2)

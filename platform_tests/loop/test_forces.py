@@ -3,6 +3,7 @@
 import pytest
 
 from loopcast.errors import NotFoundError
+from loopcast.loop.champion import promote
 from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import (
     FORECASTS,
@@ -11,13 +12,14 @@ from loopcast.loop.forces import (
     list_builds,
     list_in_force,
     list_zoos,
+    newest_in_force,
     open_build,
     open_zoo,
     put_in_force,
     zoo_for_version,
 )
 from loopcast.loop.project import Project
-from made_use_case import NOW, make_counts, send, take_turn
+from made_use_case import NOW, make_counts, put_another_in_force, send, take_turn
 
 
 def ask(project: Project, version: str = "v00000001") -> str:
@@ -64,12 +66,20 @@ def test_of_two_zoos_from_one_version_on_the_later_one_is_in_force(empty: Projec
     assert entry.zoo == "z0002"
 
 
-def test_the_same_zoo_is_put_in_force_once_and_a_changed_one_again(empty: Project) -> None:
-    first = put_in_force(empty, "z0001", digest="d1", from_version="v00000001", now=NOW)
-    assert put_in_force(empty, "z0001", digest="d1", from_version="v00000009", now=NOW) == first
-    assert len(list_in_force(empty)) == 1
-    put_in_force(empty, "z0001", digest="d2", from_version="v00000009", now=NOW)
-    assert [entry.digest for entry in list_in_force(empty)] == ["d1", "d2"]
+def test_who_put_a_zoo_in_force_and_why_is_kept_and_older_entries_still_read(empty: Project) -> None:
+    empty.store.references.append(
+        "zoo_in_force", {"zoo": "z0001", "digest": "d1", "from_version": "v00000001"}, now=NOW
+    )
+    put_in_force(
+        empty, "z0002", digest="d2", from_version="v00000002", now=NOW, kind="promote", actor="ana", reason="better"
+    )
+    assert [(entry.kind, entry.actor, entry.reason) for entry in list_in_force(empty)] == [
+        ("release", "", ""),
+        ("promote", "ana", "better"),
+    ]
+    champion = newest_in_force(empty)
+    assert champion is not None
+    assert champion.zoo == "z0002"
 
 
 def test_the_first_zoo_is_in_force_from_the_version_that_waits(played: Project) -> None:
@@ -78,10 +88,8 @@ def test_the_first_zoo_is_in_force_from_the_version_that_waits(played: Project) 
 
 def test_a_later_zoo_is_in_force_from_the_next_version_and_changes_no_forecast(project: Project) -> None:
     before = project.store.outputs.manifest(FORECASTS, "v00000003")
-    zoo = run_experiment(project, ask(project, "v00000003"), now=NOW).zoo
-    assert zoo is not None
-    released = release_zoo(project, zoo.zoo, now=NOW)
-    assert (released.in_force.zoo, released.in_force.from_version) == ("z0002", "v00000004")
+    promoted = put_another_in_force(project, "v00000003")
+    assert (promoted.zoo, promoted.from_version) == ("z0002", "v00000004")
     version = take_turn(project, make_counts("2024-02-28", 1))
     made = project.store.outputs.manifest(FORECASTS, version)
     assert made is not None
@@ -90,11 +98,10 @@ def test_a_later_zoo_is_in_force_from_the_next_version_and_changes_no_forecast(p
 
 
 def test_a_zoo_released_while_a_version_waits_is_in_force_for_that_version(project: Project) -> None:
-    zoo = run_experiment(project, ask(project, "v00000003"), now=NOW).zoo
+    run_experiment(project, ask(project, "v00000003"), now=NOW)
     version = send(project, make_counts("2024-02-28", 1))
     project.store.versions.settle(version, now=NOW)
-    assert zoo is not None
-    assert release_zoo(project, zoo.zoo, now=NOW).in_force.from_version == version
+    assert promote(project, "b0002", actor="ana", reason="test", now=NOW).from_version == version
 
 
 def test_an_experiment_run_again_gives_the_same_zoo(project: Project) -> None:

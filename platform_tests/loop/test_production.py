@@ -6,19 +6,21 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import DataError, NotFoundError
-from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
+from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.production import MEMBERS, forecast_version
 from loopcast.loop.project import Project
 from loopcast.schemas import forecast_schema, member_forecast_schema
-from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_project, make_sales, send, take_turn
-
-
-def release_another(project: Project, version: str) -> str:
-    build = open_build(project, version=version, rule="test", reason="asked for", now=NOW)
-    zoo = run_experiment(project, build.build, now=NOW).zoo
-    assert zoo is not None
-    return release_zoo(project, zoo.zoo, now=NOW).in_force.zoo
+from made_use_case import (
+    NOW,
+    PANEL_YAML,
+    YAML,
+    make_counts,
+    make_project,
+    make_sales,
+    put_another_in_force,
+    send,
+    take_turn,
+)
 
 
 def test_without_a_zoo_there_is_no_forecast_and_nothing_is_written(empty: Project) -> None:
@@ -59,7 +61,7 @@ def test_a_forecast_made_again_is_the_same_and_written_once(project: Project) ->
 
 
 def test_a_version_keeps_the_zoo_it_was_forecast_with_unless_the_current_one_is_asked_for(project: Project) -> None:
-    assert release_another(project, "v00000003") == "z0002"
+    assert put_another_in_force(project, "v00000003").zoo == "z0002"
     pinned = forecast_version(project, "v00000002", now=NOW)
     current = forecast_version(project, "v00000002", now=NOW, choice=ZooChoice.current)
     assert pinned is not None

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from loopcast.errors import CallerError
+from loopcast.loop.champion import promote
 from loopcast.loop.decisions import list_decisions
 from loopcast.loop.evidence import make_limits, make_policy
-from loopcast.loop.experiment import release_zoo, run_experiment
+from loopcast.loop.experiment import run_experiment
 from loopcast.loop.forces import list_builds
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
@@ -150,7 +151,7 @@ def test_a_zoo_that_is_in_force_only_from_the_next_version_on_counts_as_built(tm
     later = send(project, make_counts("2024-02-08", 1))
     project.store.versions.settle(later, now=NOW)
     forecast_version(project, later, now=NOW)
-    released = release_zoo(project, run_experiment(project, opened.build.build, now=NOW).zoo.zoo, now=NOW)  # type: ignore[union-attr]
-    assert released.in_force.from_version > later
+    run_experiment(project, opened.build.build, now=NOW)
+    assert promote(project, opened.build.build, actor="ana", reason="test", now=NOW).from_version > later
     kept = reflect(project, now=NOW)
     assert (kept.decision.action, kept.decision.evidence["age_days"]) == ("keep", 1.0)

@@ -9,9 +9,8 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import CallerError, DataError, NotFoundError
-from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.explanation import explain_cells, find_previous
-from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
+from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.forget import erase_rows, make_request
 from loopcast.loop.point import View, describe_point, explain_point, list_effects
 from loopcast.loop.production import forecast_version
@@ -19,7 +18,17 @@ from loopcast.loop.project import Project
 from loopcast.loop.root_cause import POINTS, ROOT_CAUSES, list_steps, trace_version
 from loopcast.loop.stage_checks import check_root_cause
 from loopcast.reflection.root_cause import sum_parts, view_predictors
-from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_project, make_sales, send, take_turn
+from made_use_case import (
+    NOW,
+    PANEL_YAML,
+    YAML,
+    make_counts,
+    make_project,
+    make_sales,
+    put_another_in_force,
+    send,
+    take_turn,
+)
 
 AT = pd.Timestamp("2024-02-27 10:00")
 
@@ -84,10 +93,7 @@ def test_a_predictor_s_jump_is_ranked_first(project: Project) -> None:
 
 def test_another_zoo_on_the_same_version_is_another_model_and_nothing_else(project: Project) -> None:
     version = take_turn(project, make_counts("2024-02-26", 1))
-    build = open_build(project, version=version, rule="test", reason="test", now=NOW).build
-    zoo = run_experiment(project, build, now=NOW).zoo
-    assert zoo is not None
-    release_zoo(project, zoo.zoo, now=NOW)
+    put_another_in_force(project, version)
     forecast_version(project, version, now=NOW, choice=ZooChoice.current)
     assert change_of(project)[0] == ["other model"]
     take_turn(project, make_counts("2024-02-27", 1))
@@ -95,10 +101,7 @@ def test_another_zoo_on_the_same_version_is_another_model_and_nothing_else(proje
 
 
 def test_new_data_and_another_model_are_told_apart(project: Project) -> None:
-    build = open_build(project, version="v00000001", rule="test", reason="test", now=NOW).build
-    zoo = run_experiment(replace(project, use_case=_with_more_windows(project)), build, now=NOW).zoo
-    assert zoo is not None
-    release_zoo(project, zoo.zoo, now=NOW)
+    put_another_in_force(replace(project, use_case=_with_more_windows(project)), "v00000001")
     take_turn(project, make_counts("2024-02-26", 1).assign(count=lambda day: day["count"] + 60))
     parts, _ = change_of(project)
     assert parts == ["new data", "other model"]

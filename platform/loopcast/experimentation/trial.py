@@ -1,18 +1,21 @@
-"""A trial of a zoo that was built elsewhere: what it would have forecast here, beside the seasonal naives.
+"""A trial of a zoo that is there: what it would have forecast at earlier origins, as it is or retrained on the way.
 
-Nothing is fitted. Members that are fitted here are backtested in `loopcast.experimentation.backtest`.
+Nothing is built. Members that are fitted here are backtested in `loopcast.experimentation.backtest`.
 """
 
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from loopcast.dataops.frequency import seasonal_periods
 from loopcast.experimentation.backtest import COMBINATION, Backtest, backtest
 from loopcast.experimentation.leaderboard import NAIVE
-from loopcast.zoo.panel import Panel
+from loopcast.zoo.arrays import IntArray
+from loopcast.zoo.panel import Panel, stored_timestamps
 from loopcast.zoo.predict import predict
+from loopcast.zoo.retrain import retrain
 from loopcast.zoo.rolling import Rolling
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 from loopcast.zoo.zoo import Zoo
@@ -51,3 +54,41 @@ def _ask(zoo: Zoo, rolling: Rolling) -> Iterator[pd.DataFrame]:
         for table in (members, made.forecasts.assign(member=COMBINATION)):
             kept = [*rolling.panel.spec.series_keys, "timestamp", "origin", "member", "forecast"]
             yield table[kept].rename(columns={"origin": "cutoff"})
+
+
+def replay_zoo(zoo: Zoo, panel: Panel, windows: pd.DataFrame) -> pd.DataFrame:
+    """Return what a zoo forecasts from each of some origins, having learned first what came up to it: as in production.
+
+    Args:
+        zoo: in a state that knows nothing after the first origin.
+        panel: a version.
+        windows: series keys and `cutoff`, the stored time of an origin; one row at least, none twice.
+
+    Returns:
+        Series keys, `timestamp`, `cutoff`, `forecast`.
+
+    Raises:
+        CallerError: the panel's target or frequency is not the zoo's.
+        HistoryError: values lack that the zoo cannot do without.
+    """
+    keys, made = list(panel.spec.series_keys), []
+    for origins in _plan_origins(panel, windows):
+        steps = zoo.spec.horizon.count_steps(panel.local[int(origins.max())], panel.spec.frequency)
+        view = panel.cut(origins, ahead=max(1, steps))
+        zoo = retrain(zoo, view)
+        made.append(predict(zoo, view).forecasts[[*keys, "timestamp", "origin", "forecast"]])
+    return pd.concat(made, ignore_index=True).rename(columns={"origin": "cutoff"})
+
+
+def _plan_origins(panel: Panel, windows: pd.DataFrame) -> Iterator[IntArray]:
+    """Yield the positions of one origin per series, oldest first; -1 for a series that has fewer of them."""
+    keys = list(panel.spec.series_keys)
+    stored = pd.DatetimeIndex(stored_timestamps(panel.local, panel.spec))
+    numbered = panel.keys.assign(series=np.arange(len(panel.keys)))
+    rows = windows.merge(numbered, on=keys) if keys else windows.assign(series=0)
+    rows = rows.assign(position=stored.get_indexer(pd.DatetimeIndex(rows["cutoff"]))).sort_values("cutoff")
+    rows = rows.assign(turn=rows.groupby("series").cumcount() - rows.groupby("series")["cutoff"].transform("size"))
+    for _, part in rows.groupby("turn"):  # -1 is the newest of each series
+        origins = np.full(len(panel.keys), -1, dtype=np.int64)
+        origins[part["series"]] = part["position"]
+        yield origins

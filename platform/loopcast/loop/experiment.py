@@ -9,25 +9,31 @@ from typing import Any
 
 import pandas as pd
 
+from loopcast.errors import NotFoundError
 from loopcast.experimentation.backtest import Backtest, backtest
 from loopcast.experimentation.leaderboard import GateResult, passes_gate, rank_members
 from loopcast.experimentation.trial import try_zoo
+from loopcast.loop.challenge import DUELS, Challenge, give_verdict, meet_champion, tell_pin
 from loopcast.loop.forces import (
     BACKTESTS,
-    FORECASTS,
     ZOO_DOCUMENTS,
     BuildRequest,
     ZooInForce,
     ZooRequest,
     find_build,
     find_zoo,
+    list_in_force,
+    next_version,
     open_zoo,
     put_in_force,
     read_zoo,
 )
+from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_build
 from loopcast.loop.states import read_newest
+from loopcast.loop.verdicts import Verdict, find_verdict, record_verdict
+from loopcast.reflection.duel import NO_LOSSES
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo, count_history, recommended_periods
@@ -50,9 +56,11 @@ class Experiment:
         request: who asked for it and why.
         leaderboard: the members and their combination, best first.
         failures: members that could not be fitted: `member`, `reason`.
-        gate: whether the result may become a zoo.
-        zoo: the zoo that was opened; None where the gate was not passed.
+        gate: whether the result is better than the seasonal naives.
+        zoo: the zoo that was opened; None where it was rejected.
         manifest: the leaderboard as written, with the inputs it pins.
+        verdict: what becomes of the zoo.
+        losses: the forecasts that it and the champion were compared on, see `loopcast.reflection.duel`; no rows: none.
         periods: length of the history it is built on, in sampling periods.
         recommended: length that a build should have.
     """
@@ -63,27 +71,33 @@ class Experiment:
     gate: GateResult
     zoo: ZooRequest | None
     manifest: OutputManifest
+    verdict: Verdict
+    losses: pd.DataFrame
     periods: int
     recommended: int
 
 
 @dataclass(frozen=True)
 class ReleasedZoo:
-    """A zoo that is in force.
+    """A zoo that its experiment has released.
 
     Args:
         request: the build it comes from.
-        in_force: from which version on.
+        digest: its document.
+        in_force: from which version on; None: it is not in force.
+        verdict: why; None: it is older than verdicts.
         zoo: the models.
     """
 
     request: ZooRequest
-    in_force: ZooInForce
+    digest: str
+    in_force: ZooInForce | None
+    verdict: Verdict | None
     zoo: Zoo
 
 
 def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment:
-    """Return the experiment of a build, with its tables written and its zoo opened where the gate is passed.
+    """Return the experiment of a build, with its tables and the verdict written; its zoo is opened unless rejected.
 
     Raises:
         NotFoundError: nobody asked for that build.
@@ -108,26 +122,88 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     }
     store.outputs.write(BACKTESTS, build, cells, pins=pins, now=now)
     manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now)
-    zoo = open_zoo(project, request, now=now) if gate.passed else None
+    verdict, losses = _settle(project, request, gate, tested, panel, spec, digest=digest, now=now)
+    zoo = open_zoo(project, request, now=now) if verdict.zoo else None
     failures = pd.DataFrame([asdict(failure) for failure in tested.failures], columns=["member", "reason"])
     recommended = recommended_periods(spec, panel.spec.frequency)
-    return Experiment(request, leaderboard, failures, gate, zoo, manifest, count_history(panel), recommended)
+    return Experiment(
+        request, leaderboard, failures, gate, zoo, manifest, verdict, losses, count_history(panel), recommended
+    )
 
 
 def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
-    """Put the zoo of an experiment in force and return it.
+    """Put the zoo of an experiment in force, where the verdict says so and nobody has pinned another, and return it.
 
     It is in force from the newest version on where that has no forecast yet, else from the next version on: what an
-    earlier zoo has forecast stays as it was.
+    earlier zoo has forecast stays as it was. A zoo that was in force once is not put in force again.
 
     Raises:
         NotFoundError: no experiment released that zoo.
     """
     request = find_zoo(project, zoo)
-    manifest = project.store.outputs.manifest(LEADERBOARDS, request.build)
-    digest = str(manifest.pins["zoo_digest"]) if manifest else ""
-    in_force = put_in_force(project, zoo, digest=digest, from_version=_first_version(project, request), now=now)
-    return ReleasedZoo(request, in_force, read_zoo(project, digest))
+    digest = digest_of_build(project, request.build)
+    verdict = find_verdict(project, request.build)
+    entry = next(
+        (known for known in reversed(list_in_force(project)) if (known.zoo, known.digest) == (zoo, digest)), None
+    )
+    if entry is None and (verdict is None or verdict.outcome == "in_force"):
+        pin = read_pin(project)
+        if verdict is not None and pin is not None and verdict.champion is not None:
+            verdict = replace(verdict, outcome="rejected", rule="pinned", reason=tell_pin(pin))
+            record_verdict(project, verdict, now=now)
+        else:
+            entry = _put_in_force(project, request, digest, verdict, now=now)
+    return ReleasedZoo(request, digest, entry, verdict, read_zoo(project, digest))
+
+
+def digest_of_build(project: Project, build: str) -> str:
+    """Return the document of the zoo that a build has made; raises NotFoundError where it has made none."""
+    manifest = project.store.outputs.manifest(LEADERBOARDS, build)
+    if manifest is None or manifest.pins["zoo_digest"] is None:
+        raise NotFoundError(f"build {build} of {project.name} made no zoo: it did not run, or the gate was not passed")
+    return str(manifest.pins["zoo_digest"])
+
+
+def _put_in_force(
+    project: Project, request: ZooRequest, digest: str, verdict: Verdict | None, *, now: datetime
+) -> ZooInForce:
+    imported = find_build(project, request.build).imported is not None
+    return put_in_force(
+        project,
+        request.zoo,
+        digest=digest,
+        from_version=next_version(project),
+        now=now,
+        kind="import" if imported else "release",
+        reason=verdict.reason if verdict else "",
+    )
+
+
+def _settle(
+    project: Project,
+    request: BuildRequest,
+    gate: GateResult,
+    tested: Backtest,
+    panel: Panel,
+    spec: ZooSpec,
+    *,
+    digest: str | None,
+    now: datetime,
+) -> tuple[Verdict, pd.DataFrame]:
+    """Return the verdict on a build's zoo, recorded, and what it rests on; for the same zoo it is given once."""
+    outputs, build = project.store.outputs, request.build
+    known, before = find_verdict(project, build), outputs.manifest(DUELS, build)
+    if known is not None and before is not None and before.pins["zoo_digest"] == digest:
+        return known, outputs.read(DUELS, build)
+    met = meet_champion(project, request, tested, panel, spec) if gate.passed else Challenge(None, None, None)
+    verdict = give_verdict(project, request, gate, met)
+    losses = met.duel.losses if met.duel else NO_LOSSES
+    pins = {"zoo_digest": digest, "champion": met.champion.digest if met.champion else None}
+    outputs.write(DUELS, build, losses, pins=pins, now=now)
+    if verdict.outcome != "rejected":
+        verdict = replace(verdict, zoo=open_zoo(project, request, now=now).zoo)
+    record_verdict(project, verdict, now=now)
+    return verdict, losses
 
 
 def _write_zoo(project: Project, request: BuildRequest, panel: Panel, tested: Backtest, *, spec: ZooSpec) -> str:
@@ -140,13 +216,6 @@ def _write_zoo(project: Project, request: BuildRequest, panel: Panel, tested: Ba
     else:
         zoo = rebuild(known, panel, RebuildPolicy(request.scope), spec=spec, rolling=tested.rolling)
     return project.store.outputs.write_document(ZOO_DOCUMENTS, {**zoo_to_document(zoo), "readable": summarize(zoo)})
-
-
-def _first_version(project: Project, request: ZooRequest) -> str:
-    newest = project.store.versions.newest()
-    version = newest.version if newest else request.version
-    has_forecast = project.store.outputs.manifest(FORECASTS, version) is not None
-    return project.store.versions.next_key() if has_forecast else version
 
 
 def describe_weights(zoo: Zoo) -> pd.DataFrame:

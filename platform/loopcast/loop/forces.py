@@ -3,10 +3,10 @@
 Everything here is append-only; building and predicting are in the sibling modules.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
@@ -17,6 +17,8 @@ from loopcast.zoo.zoo import BinPromise, Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
 ZOO_DOCUMENTS, FORECASTS, BACKTESTS = "zoos", "forecasts", "backtests"
+
+ForceKind = Literal["release", "import", "rollback", "promote"]
 
 
 class ZooChoice(Enum):
@@ -75,11 +77,18 @@ class ZooInForce:
         zoo: its key.
         digest: its document.
         from_version: first version it is in force for.
+        kind: what put it in force: the `release` of a build, or of one that judged an `import`, or a person by
+            `rollback` or `promote`.
+        actor: that person; empty: the platform.
+        reason: why.
     """
 
     zoo: str
     digest: str
     from_version: str
+    kind: ForceKind = "release"
+    actor: str = ""
+    reason: str = ""
 
 
 def list_builds(project: Project, *, last: int | None = None) -> list[BuildRequest]:
@@ -188,14 +197,43 @@ def _number_of(key: str) -> int:
     return int(key[1:]) if key[1:].isdecimal() else 0
 
 
-def put_in_force(project: Project, zoo: str, *, digest: str, from_version: str, now: datetime) -> ZooInForce:
-    """Return the entry that puts a zoo in force, writing it where this very zoo was never put in force."""
-    for known in list_in_force(project):
-        if (known.zoo, known.digest) == (zoo, digest):
-            return known
-    value = {"zoo": zoo, "digest": digest, "from_version": from_version}
-    project.store.references.append(IN_FORCE, value, now=now)
-    return ZooInForce(**value)
+def put_in_force(
+    project: Project,
+    zoo: str,
+    *,
+    digest: str,
+    from_version: str,
+    now: datetime,
+    kind: ForceKind = "release",
+    actor: str = "",
+    reason: str = "",
+) -> ZooInForce:
+    """Put a zoo in force from a version on and return the entry.
+
+    Args:
+        project: the use case.
+        zoo: its key.
+        digest: its document.
+        from_version: first version it is in force for.
+        now: the present time, aware.
+        kind: what puts it in force.
+        actor: who does, where it is a person.
+        reason: why.
+    """
+    entry = ZooInForce(zoo, digest, from_version, kind, actor, reason)
+    project.store.references.append(IN_FORCE, asdict(entry), now=now)
+    return entry
+
+
+def next_version(project: Project) -> str:
+    """Return the version from which on a zoo that is put in force now forecasts: what was forecast stays as it was.
+
+    It is the newest accepted version where that has no forecast yet, else the next one.
+    """
+    newest, coming = project.store.versions.newest(), project.store.versions.next_key()
+    if newest is None or project.store.outputs.manifest(FORECASTS, newest.version) is not None:
+        return coming
+    return newest.version
 
 
 def list_in_force(project: Project) -> list[ZooInForce]:

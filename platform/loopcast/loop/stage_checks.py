@@ -114,13 +114,14 @@ def check_zoo(project: Project, released: ReleasedZoo) -> StageCheck:
     outputs, in_force = project.store.outputs, released.in_force
     manifest = outputs.manifest(LEADERBOARDS, released.request.build)
     pinned = manifest.pins["zoo_digest"] if manifest else "nothing"
-    inputs = (_same("the zoo is the one that its experiment has released", in_force.digest, pinned),)
+    digest = in_force.digest if in_force else released.digest
+    inputs = (_same("the zoo is the one that its experiment has released", digest, pinned),)
     written = (
-        _intact("the stored zoo has its digest", lambda: outputs.read_document(ZOO_DOCUMENTS, in_force.digest)),
+        _intact("the stored zoo has its digest", lambda: outputs.read_document(ZOO_DOCUMENTS, digest)),
         _holds(
             "it is in force from no version before its own",
-            in_force.from_version >= released.request.version,
-            f"in force from {in_force.from_version}, built on {released.request.version}",
+            in_force is None or in_force.from_version >= released.request.version,
+            f"in force from {in_force.from_version if in_force else ''}, built on {released.request.version}",
         ),
         _holds(
             "every promised error is a number",

@@ -13,6 +13,7 @@ from loopcast.loop.project import Project
 VERDICTS = "verdicts"
 
 Outcome = Literal["in_force", "shadow", "rejected"]
+OTHERWISE = {"pinned", "replaced"}  # rules that reject a zoo for no fault of its own
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,9 @@ class Verdict:
         n: forecasts both were judged on.
         p_value: of the test that the new one is not better; None: they were not compared.
         reason: in words.
+        rule: what decided: `first` (there was no champion), `better`, `not_better`, `not_worse`, `worse`,
+            `no_comparison`, `gate`, `pinned`, `shadow`, `replaced` (by a newer challenger), or `silent` (the challenger
+            could not speak).
     """
 
     build: str
@@ -40,6 +44,7 @@ class Verdict:
     n: int
     p_value: float | None
     reason: str
+    rule: str = ""
 
 
 def record_verdict(project: Project, verdict: Verdict, *, now: datetime) -> None:
@@ -57,12 +62,17 @@ def list_verdicts(project: Project, *, last: int | None = None) -> list[Verdict]
     return [Verdict(**entry.value) for entry in project.store.references.history(VERDICTS, last=last)]
 
 
+def find_verdict(project: Project, build: str) -> Verdict | None:
+    """Return the newest verdict on a build's zoo; None where there is none."""
+    return next((verdict for verdict in reversed(list_verdicts(project)) if verdict.build == build), None)
+
+
 def count_rejected(project: Project, *, last: int = 10) -> int:
-    """Return how many of the newest verdicts in a row were rejections.
+    """Return how many of the newest verdicts in a row were that the new zoo is not good enough.
 
     Args:
         project: the use case.
         last: at most so many are looked at.
     """
-    newest = reversed(list_verdicts(project, last=last))
-    return sum(1 for _ in takewhile(lambda verdict: verdict.outcome == "rejected", newest))
+    judged = [verdict for verdict in list_verdicts(project, last=last) if verdict.rule not in OTHERWISE]
+    return sum(1 for _ in takewhile(lambda verdict: verdict.outcome == "rejected", reversed(judged)))

@@ -89,6 +89,23 @@ def draw_trends(errors: pd.DataFrame, *, title: str) -> str:
     return _shorten(str(vl_convert.vegalite_to_svg(chart.to_dict(validate=False))))
 
 
+def draw_duel(losses: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of how far a challenger is ahead of the champion: their loss difference, summed up over origins.
+
+    Where the line rises the challenger was better, where it falls the champion.
+
+    Args:
+        losses: columns `cutoff`, `champion`, `challenger`, see `loopcast.reflection.duel`; oldest first.
+        title: printed above the chart.
+        unit: unit of the errors.
+    """
+    ahead = losses.assign(ahead=(losses["champion"] - losses["challenger"]).cumsum())
+    base = alt.Chart(ahead).encode(x=alt.X("cutoff:T", title=None))
+    axis = alt.Y("ahead:Q", title=f"challenger ahead, sum of errors {unit}".strip())
+    zero = alt.Chart(pd.DataFrame({"level": [0.0]})).mark_rule(color=QUIET, strokeDash=[4, 3]).encode(y="level:Q")
+    return _render(alt.layer(zero, base.mark_line(color=INK, point=True).encode(y=axis)), title=title)
+
+
 def draw_control(points: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of a control chart: the newest values, the limits, and the values beyond them.
 

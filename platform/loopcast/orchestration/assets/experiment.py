@@ -13,17 +13,19 @@ from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_experiment
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
+from loopcast.orchestration.contest import describe_losses, describe_verdict
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
 from loopcast.orchestration.exploration import describe_exploration
 from loopcast.orchestration.instance import add_keys
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
-GATE = "gate"
+GATE, BETTER = "gate", "better_than_champion"
 DESCRIPTION = """\
 A rolling-origin backtest of all members on the version that reflection chose, and the leaderboard.
 
-When the best is better than every seasonal naive, the key of a new zoo is added."""
+When the combination is better than every seasonal naive, it meets the champion on forecasts from origins that
+neither had learned beyond. Better there too, beyond chance, it gets the key of a new zoo; else the champion stays."""
 
 
 def build_experiment(stage: Stage) -> dg.AssetsDefinition:
@@ -36,11 +38,18 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
         description="The best of the leaderboard is better than every seasonal naive.",
     )
 
+    better = dg.AssetCheckSpec(
+        BETTER,
+        asset=names.asset("experiment"),
+        partitions_def=names.builds,
+        description="The new zoo takes force: it is better than the champion on data neither saw (Diebold-Mariano).",
+    )
+
     @dg.asset(
         **stage.computed("experiment", kinds={"scikitlearn"}, description=DESCRIPTION),
         partitions_def=names.builds,
         deps=[dg.AssetDep(names.asset("dataset"), partition_mapping=dg.AllPartitionMapping())],
-        check_specs=[gate, *list_stage_checks(stage, "experiment", names.builds)],
+        check_specs=[gate, better, *list_stage_checks(stage, "experiment", names.builds)],
         automation_condition=new_key_condition(),
     )
     def experiment(
@@ -80,6 +89,7 @@ def _describe_experiment(stage: Stage, project: Project, made: Experiment) -> dg
             "champion": str(best["member"]),
             "mae": float(best["mae"]),
             "asked_for_by": f"{made.request.rule}: {made.request.reason}",
+            **describe_verdict(made.verdict),
             "scope": made.request.scope.replace("_", " "),
             "history": _describe_history(made),
             "zoo": made.zoo.zoo if made.zoo else "none",
@@ -87,13 +97,20 @@ def _describe_experiment(stage: Stage, project: Project, made: Experiment) -> dg
             **describe_inputs(made.manifest.pins),
             "leaderboard": describe_table(made.leaderboard),
             "failures": describe_table(made.failures),
+            **describe_losses(made.losses, title=f"{made.request.build} against {made.verdict.champion}", unit=unit),
             "chart": dg.MetadataValue.md(to_markdown_image(chart, text=title)),
             **explored,
         },
         check_results=[
             dg.AssetCheckResult(
                 check_name=GATE, passed=made.gate.passed, severity=severity, description=made.gate.reason
-            )
+            ),
+            dg.AssetCheckResult(
+                check_name=BETTER,
+                passed=made.verdict.outcome != "rejected",
+                severity=severity,
+                description=made.verdict.reason,
+            ),
         ],
         data_version=dg.DataVersion(made.manifest.digest),
     )

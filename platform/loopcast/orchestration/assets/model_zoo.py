@@ -58,17 +58,27 @@ def _describe_zoo(stage: Stage, released: ReleasedZoo) -> dg.MaterializeResult[N
         metadata={
             "dagster/row_count": len(importances),
             "dagster/column_schema": describe_columns(importances),
-            "in_force_from": released.in_force.from_version,
-            "digest": released.in_force.digest,
+            **_describe_force(released),
+            "digest": released.digest,
             "build": released.request.build,
             "built_on": released.request.version,
             "learned_until": zoo.training_end,
             **describe_numbers({**promised, "situations": sum(b.situation.steps for b in zoo.blocks)}),
-            **describe_exploration(zoo, name=released.in_force.zoo, unit=stage.use_case.target.unit),
+            **describe_exploration(zoo, name=released.request.zoo, unit=stage.use_case.target.unit),
             "promise": describe_table(describe_promise(zoo)),
             "weights": describe_table(describe_weights(zoo)),
             "importances": describe_table(importances),
             "minimal_history": describe_table(describe_history(zoo)),
         },
-        data_version=dg.DataVersion(released.in_force.digest),
+        data_version=dg.DataVersion(released.digest),
     )
+
+
+def _describe_force(released: ReleasedZoo) -> dict[str, str]:
+    """Return whether it is in force, since which version, and why."""
+    verdict, entry = released.verdict, released.in_force
+    return {
+        "verdict": verdict.outcome.replace("_", " ") if verdict else "in force",
+        "verdict_reason": verdict.reason if verdict else "",
+        "in_force_from": entry.from_version if entry else "not in force",
+    }
