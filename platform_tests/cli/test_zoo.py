@@ -54,7 +54,7 @@ def test_show_prints_tables_and_json_with_the_same_figures(home: Path) -> None:
         assert title in text
 
 
-def test_export_writes_both_files_and_import_puts_the_zoo_through_the_gate(home: Path) -> None:
+def test_export_writes_both_files_and_an_import_meets_the_champion(home: Path) -> None:
     file = home / "zoo.json"
     assert "zoo.npz" in run("zoo", "export", "counts", "--to", str(file))
     with pytest.raises(CallerError, match="already"):
@@ -63,11 +63,10 @@ def test_export_writes_both_files_and_import_puts_the_zoo_through_the_gate(home:
     (home / "first.csv").write_bytes(rows.to_csv(index=False).encode())
     run("update", "pieces", str(home / "first.csv"))
     told = json.loads(run("zoo", "import", "pieces", str(file), "--map", "count=parts", "--json"))
-    assert told["zoo"] is not None
     assert "z0001 of counts" in told["reason"]
-    shown = json.loads(run("zoo", "show", "pieces", told["zoo"], "--json"))
-    assert shown["target"] == "parts"
-    assert shown["build"] == told["build"]
+    assert (told["zoo"], told["verdict"]) == (None, "rejected")  # it has learned from these very counts
+    assert told["verdict_reason"].startswith("0 forecasts that neither had learned from")
+    assert json.loads(run("zoo", "show", "pieces", "--json"))["build"] == "b0001"
 
 
 def test_a_changed_file_and_a_wrong_mapping_are_refused_in_words(home: Path) -> None:

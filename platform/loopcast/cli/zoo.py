@@ -16,7 +16,7 @@ from loopcast.cli.output import print_frame, print_record
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import take_turns
 from loopcast.errors import CallerError
-from loopcast.loop.forces import list_zoos
+from loopcast.loop.verdicts import find_verdict
 from loopcast.loop.zoo_files import export_zoo, import_zoo
 from loopcast.loop.zoos import describe_zoo
 from loopcast.orchestration.instance import add_keys, find_home, open_instance
@@ -75,7 +75,7 @@ def export(*, use_case: str, zoo: str | None, output: Path, force: bool) -> None
 @click.option("--map", "names", multiple=True, help="A variable of the file by its name here: OLD=NEW.")
 @json_option
 def import_(*, use_case: str, file: Path, names: tuple[str, ...], as_json: bool) -> None:
-    """Bring in an exported zoo: a build judges it on the newest version, and past the gate it goes into force."""
+    """Bring in an exported zoo: a build judges it on the newest version, and it goes into force when better."""
     project, beside = open_use_case(use_case), file.with_suffix(".npz")
     request = import_zoo(
         project,
@@ -88,8 +88,15 @@ def import_(*, use_case: str, file: Path, names: tuple[str, ...], as_json: bool)
     with open_instance(find_home()) as instance:
         add_keys(instance, Names(project.name).builds, [request.build])  # a daemon's conditions wait for new keys
         failed = take_turns(Runner(project, instance))
-    made = next((known.zoo for known in list_zoos(project) if known.build == request.build), None)
-    told = {"build": request.build, "version": request.version, "zoo": made, "reason": request.reason}
+    verdict = find_verdict(project, request.build)
+    told = {
+        "build": request.build,
+        "version": request.version,
+        "zoo": verdict.zoo if verdict else None,
+        "reason": request.reason,
+        "verdict": verdict.outcome if verdict else None,
+        "verdict_reason": verdict.reason if verdict else None,
+    }
     print_record(told, as_json=as_json)
     sys.exit(1 if request.build in failed else 0)
 
