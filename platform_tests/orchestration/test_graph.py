@@ -20,7 +20,7 @@ GRAPH = {
     "source_feed": ([], None, []),
     "raw_update": (["source_feed"], "counts_versions", STAGE),
     "dataset": (["raw_update"], "counts_versions", ["accepted", *PROMISES, *STAGE]),
-    "experiment": (["dataset"], "counts_builds", ["gate", *STAGE]),
+    "experiment": (["dataset"], "counts_builds", ["better_than_champion", "gate", *STAGE]),
     "model_zoo": (["experiment"], "counts_zoos", STAGE),
     "forecast": (["dataset", "model_zoo"], "counts_versions", STAGE),
     "accuracy_report": (["dataset", "forecast"], "counts_versions", STAGE),
