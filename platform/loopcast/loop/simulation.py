@@ -75,7 +75,7 @@ class Turned:
         forecast: the version's forecast; None while no zoo is in force.
         cells: earlier forecasts, scored on the actuals that the version brought.
         reflection: the decision.
-        released: the zoo that came out of the build that the decision opened; None: no build, or its gate was shut.
+        released: the zoo that came out of the build that the decision opened; None: no build, or it was rejected.
     """
 
     forecast: VersionForecast | None
@@ -146,7 +146,8 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
 def _build(project: Project, request: BuildRequest, *, now: datetime) -> str | None:
     """Run a build and return the zoo that took force with it, or None."""
     zoo = run_experiment(project, request.build, now=now).zoo
-    return None if zoo is None else release_zoo(project, zoo.zoo, now=now).in_force.zoo
+    in_force = None if zoo is None else release_zoo(project, zoo.zoo, now=now).in_force
+    return in_force.zoo if in_force else None
 
 
 class Simulation:
