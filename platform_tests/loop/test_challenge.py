@@ -59,7 +59,7 @@ def copy_of(lived: Project, folder: Path) -> Project:
 def test_the_first_zoo_has_nobody_to_meet(lived: Project) -> None:
     verdict = find_verdict(lived, "b0001")
     assert verdict is not None
-    assert (verdict.outcome, verdict.rule, verdict.zoo, verdict.champion) == ("in_force", "first", "z0001", None)
+    assert (verdict.outcome, verdict.rule, verdict.zoo, verdict.champion) == ("in_force", "unopposed", "z0001", None)
     assert verdict.reason.startswith("no zoo was in force; combination has MAE")
     assert (verdict.n, verdict.p_value) == (0, None)
 
@@ -151,7 +151,7 @@ def test_corrections_are_known_to_both_or_to_neither(lived: Project, tmp_path: P
 def test_a_champion_that_was_built_for_something_else_counts_as_absent(lived: Project, tmp_path: Path) -> None:
     project = with_policies(copy_of(lived, tmp_path), level=95.0)
     verdict = build(project, "v00000010")
-    assert (verdict.outcome, verdict.rule, verdict.zoo) == ("in_force", "first", "z0002")
+    assert (verdict.outcome, verdict.rule, verdict.zoo) == ("in_force", "unopposed", "z0002")
     assert verdict.reason.startswith("z0001 was built for something else: level 80.0, now 95.0; combination")
     champion, panel = read_zoo(lived, list_in_force(lived)[0].digest), read_build(lived, "v00000010").panel
     assert find_changes(champion, panel, lived.use_case.zoo) == []

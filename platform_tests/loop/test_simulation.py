@@ -21,7 +21,7 @@ from made_use_case import YAML, make_counts, make_project, send, to_csv
 
 BEGIN = datetime(2024, 2, 26, tzinfo=UTC)
 BAD = b"at,count,promotion\n2024-02-27 00:00,many,0\n"
-OFTEN = YAML.replace("level: 80", "level: 80, rebuild: {{max_age: 2D, rest: 2}}")
+OFTEN = YAML.replace("level: 80", "level: 80, rebuild: {{max_age: 2D, rest: 2}}, challenger: {{takes_force: always}}")
 
 
 def deliver(days: int) -> list[Delivery]:

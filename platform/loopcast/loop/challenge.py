@@ -60,6 +60,8 @@ def meet_champion(project: Project, request: BuildRequest, tested: Backtest, pan
     entry = newest_in_force(project)
     if entry is None:
         return Challenge(None, "no zoo was in force", None)
+    if project.use_case.policies.challenger.takes_force == "always":
+        return Challenge(entry, "by policy the champion is not met", None)
     champion = read_zoo(project, entry.digest)
     changes = find_changes(champion, panel, spec)
     if changes:
@@ -130,7 +132,7 @@ def _judge(project: Project, request: BuildRequest, gate: GateResult, met: Chall
     if not gate.passed:
         return "rejected", "gate", gate.reason
     if met.duel is None:
-        return "in_force", "first", f"{met.absent}; {gate.reason}"
+        return "in_force", "unopposed", f"{met.absent}; {gate.reason}"
     rule = rule_on(met.duel, scope=request.scope, significance=project.use_case.policies.challenger.significance)
     return "in_force" if rule in TAKES_FORCE else "rejected", rule, tell_duel(met.duel, rule)
 

@@ -11,7 +11,7 @@ import pandas as pd
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.simulation import Policy, SimulatedTurn
 from loopcast.reflection.accuracy import measure_cells, score_naives
-from loopcast.use_case.policies import Budget, Policies, Rebuild
+from loopcast.use_case.policies import Budget, Challenger, Policies, Rebuild
 
 DECISION, REFERENCE = "decision", "daily_rebuild"
 STAGES = ("forecast", "judge", "build")
@@ -22,7 +22,8 @@ def name_policies(declared: Policies) -> dict[str, Policy]:
     """Return the policies that every use case is compared under, by name.
 
     `frozen`: one zoo for ever, as it was built. `daily_retrain`: the same zoo learns from every version.
-    `weekly_rebuild`, `daily_rebuild`: that, and a new zoo by schedule, whatever the errors. `decision`: as declared.
+    `weekly_rebuild`, `daily_rebuild`: that, and a new zoo in force by schedule, whatever the errors.
+    `decision`: as declared.
 
     Args:
         declared: the use case's own.
@@ -43,7 +44,7 @@ def name_policies(declared: Policies) -> dict[str, Policy]:
 
 def _schedule(policies: Policies, every: str) -> Policies:
     rebuild = Rebuild(when="schedule", every=every, rest=1, budget=UNLIMITED)
-    return policies.model_copy(update={"rebuild": rebuild})
+    return policies.model_copy(update={"rebuild": rebuild, "challenger": Challenger(takes_force="always")})
 
 
 def compare_policies(turns: Iterable[SimulatedTurn], spec: TableSpec) -> list[dict[str, Any]]:

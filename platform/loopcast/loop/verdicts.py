@@ -30,9 +30,9 @@ class Verdict:
         n: forecasts both were judged on.
         p_value: of the test that the new one is not better; None: they were not compared.
         reason: in words.
-        rule: what decided: `first` (there was no champion), `better`, `not_better`, `not_worse`, `worse`,
-            `no_comparison`, `gate`, `pinned`, `shadow`, `replaced` (by a newer challenger), or `silent` (the challenger
-            could not speak).
+        rule: what decided: `unopposed` (there was no champion to meet), `better`, `not_better`, `not_worse`, `worse`,
+            `no_comparison`, `gate`, `pinned`, `shadow`, `replaced` (by a newer challenger), `silent` (the challenger
+            could not speak), or `promoted` (by a person).
     """
 
     build: str

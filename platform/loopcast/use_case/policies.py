@@ -77,6 +77,10 @@ class Rebuild(Frozen):
 class Challenger(Frozen):
     """When a new zoo takes force."""
 
+    takes_force: Literal["better", "always"] = Field(
+        default="better",
+        description="better: when it is better than the champion on data neither saw; always: past the gate alone.",
+    )
     significance: float = Field(
         default=0.05, gt=0.0, lt=0.5, description="Level of the test (Diebold-Mariano) that it is better."
     )
