@@ -28,11 +28,11 @@ from lifecycle_plan import Delivery, plan_deliveries
 from lifecycle_report import Step, count_runs, read_steps, tabulate_events
 
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.decisions import DECISIONS
 from loopcast.loop.experiment import LEADERBOARDS
 from loopcast.loop.forces import FORECASTS, list_in_force
 from loopcast.loop.overview import describe_use_case
 from loopcast.loop.project import Project, find_project
-from loopcast.loop.reflect import DECISIONS
 from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.sensors import UNDER_WAY
 from loopcast.orchestration.serve import Platform, pick_port

@@ -13,9 +13,9 @@ from lifecycle_plan import Delivery
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
+from loopcast.loop.decisions import list_decisions
 from loopcast.loop.forces import FORECASTS, list_builds, list_zoos, read_promise
 from loopcast.loop.project import Project
-from loopcast.loop.reflect import list_decisions
 from loopcast.loop.verdicts import list_verdicts
 from loopcast.orchestration.names import TURN
 
