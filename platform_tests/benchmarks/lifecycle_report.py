@@ -82,7 +82,7 @@ def read_steps(
         notices = [*seen.get(version, ()), *(f"check {name}" for name in sorted(failed.get(version, ())))]
         notices += ["refused"] * (record.status == "refused") + ["corrected"] * (record.corrected > 0)
         action = decided.get(version, "")
-        notices += [f"decision {action.split('(')[1].rstrip(')')}"] * ("(" in action)
+        notices += [f"decision {action.partition('(')[2].rstrip(')')}"] * bool(action)
         report = project.store.outputs.manifest(CELLS, version)
         zoo, promise = _read_promised(project, version)
         mae = report.facts.get("mae") if report else None
@@ -216,15 +216,13 @@ def _kind_of(run: dg.DagsterRun) -> str:
 
 
 def _list_failed_checks(instance: dg.DagsterInstance) -> dict[str, set[str]]:
-    """Return by version the names of the checks that did not pass."""
-    events = dg.EventRecordsFilter(dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    """Return by version the assets and names of the checks that did not pass."""
     failed: dict[str, set[str]] = {}
-    for record in instance.get_event_records(events, limit=LIMIT):
-        event = record.event_log_entry.dagster_event
-        data = event.event_specific_data if event else None
-        partition = getattr(data, "partition", None) or (event.partition if event else None)
-        if data is not None and not data.passed and partition:
-            failed.setdefault(str(partition), set()).add(f"{data.asset_key.path[-1]} {data.check_name}")
+    for run in instance.get_runs(limit=LIMIT):
+        for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION):
+            data = entry.get_dagster_event().asset_check_evaluation_data
+            if not data.passed and data.partition:
+                failed.setdefault(data.partition, set()).add(f"{data.asset_key.path[-1]} {data.check_name}")
     return failed
 
 
