@@ -97,7 +97,8 @@ def decide_to(project: Project, **said: object) -> None:
     """Record one more decision that differs from the newest one."""
     last = read_newest(project)
     build = said.pop("build", None)
-    append_decision(project, replace(last, decision=replace(last.decision, **said), build=build), now=NOW)
+    record = replace(last, number=last.number + 1, decision=replace(last.decision, **said), build=build)
+    append_decision(project, record, now=NOW)
 
 
 def test_a_decision_that_waits_for_a_person_says_how_to_approve_it(project: Project) -> None:
@@ -139,6 +140,7 @@ def test_pin_and_challenger_are_told(project: Project) -> None:
     record_verdict(project, shadow, now=NOW)
     told = look(project)
     assert (told.pinned, told.challenger) == ("z0001", "z0002")
+    assert to_row(told)["zoo"] == "z0001 (pinned, z0002 in its shadow)"
 
 
 def test_the_document_holds_json_s_own_types(played: Project) -> None:

@@ -237,12 +237,19 @@ def to_row(overview: Overview) -> dict[str, Any]:
         "mae": recent.mae,
         "promised": judgement.get("promised_mae"),
         "trend": draw_sparkline([value for _, value in recent.trend[-SHOWN:]]),
-        "zoo": overview.zoo,
+        "zoo": _tell_zoo(overview),
         "zoo_days": overview.zoo_age / timedelta(days=1) if overview.zoo_age is not None else None,
         "decided": overview.action,
         "next": overview.next_action,
         "at": overview.next_at,
     }
+
+
+def _tell_zoo(overview: Overview) -> str | None:
+    """Return the zoo in force, and what is special about it."""
+    notes = ["pinned"] * (overview.pinned is not None and overview.pinned == overview.zoo)
+    notes += [f"{overview.challenger} in its shadow"] if overview.challenger else []
+    return f"{overview.zoo} ({', '.join(notes)})" if overview.zoo and notes else overview.zoo
 
 
 def to_document(overview: Overview) -> dict[str, Any]:
