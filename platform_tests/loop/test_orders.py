@@ -7,6 +7,7 @@ import pytest
 
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.decisions import find_decision, list_decisions, read_newest
+from loopcast.loop.experiment import run_experiment
 from loopcast.loop.forces import list_builds
 from loopcast.loop.orders import Order, give_order, list_pending
 from loopcast.loop.pins import put_pin
@@ -120,6 +121,8 @@ def test_keeping_can_be_overruled_by_a_wider_search(project: Project) -> None:
     made = order(project, "overrule", action="experiment")
     assert made.build is not None
     assert (made.decision.action, made.build.search) == ("experiment", "wide")
+    tried = [set(run_experiment(project, build, now=NOW).leaderboard["member"]) for build in ("b0001", "b0002")]
+    assert tried[0] < tried[1], "members beside those of the use case"
 
 
 def test_a_decision_outside_its_hours_is_carried_out_when_they_begin(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The state of a zoo: each version's forecast learns what is new, pins it, and can be made again to the last bit."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,12 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import NotFoundError
+from loopcast.loop.decisions import read_decisions
 from loopcast.loop.forces import FORECASTS, list_in_force, read_zoo
+from loopcast.loop.orders import Order, give_order
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
+from loopcast.loop.reflect import reflect
 from loopcast.loop.states import STATES, find_earlier_state, restore, thin_states
 from loopcast.store.erasure import ErasureRequest
 from loopcast.store.forgetting import erase
@@ -117,3 +121,43 @@ def test_the_search_for_a_state_ends_at_the_first_version_the_zoo_is_in_force_fo
     assert find_earlier_state(days, "v00000005", digest="0" * 64) is None
     with pytest.raises(NotFoundError):
         read_zoo(days, "0" * 64)
+
+
+def test_where_it_is_decided_a_zoo_learns_after_the_decision_and_not_in_between(tmp_path: Path) -> None:
+    yaml = YAML.format(name="counts").replace(
+        "policies: {", "policies: {retrain: on_decision, rebuild: {rest: 3, max_age: null}, "
+    )
+    project = make_project(tmp_path, yaml=yaml)
+    take_turn(project, make_counts("2024-01-01", 56))
+    for day in pd.date_range("2024-02-26", periods=9):
+        take_turn(project, make_counts(str(day), 1))
+    decided = [record.version for record in read_decisions(project) if record.decision.action == "retrain"]
+    assert decided == ["v00000004", "v00000007", "v00000010"]
+    made = manifests(project)
+    digests = [one.pins["state_digest"] for one in made]
+    learned = [
+        now.partition for before, now in pairwise(made) if now.pins["state_digest"] != before.pins["state_digest"]
+    ]
+    assert learned == ["v00000005", "v00000008"]
+    assert digests[:4] == [None] * 4
+    for one in made:
+        again = forecast_version(project, one.partition, now=NOW)
+        assert again is not None
+        assert again.manifest == one, "thinned or not"
+    assert verify(project.store).damages == ()
+    for one in made:  # learned again from the beginning, it is the same to the last bit
+        if one.pins["state_digest"]:
+            project.store.outputs.delete_document(STATES, one.pins["state_digest"])
+    again = project.store.outputs.write_document(STATES, zoo_to_document(restore(project, made[-1])))
+    assert again == digests[-1]
+
+
+def test_a_person_can_ask_for_a_retrain(tmp_path: Path) -> None:
+    yaml = YAML.format(name="counts").replace("policies: {", "policies: {retrain: on_decision, rebuild: {rest: 50}, ")
+    project = make_project(tmp_path, yaml=yaml)
+    take_turn(project, make_counts("2024-01-01", 56))
+    take_turn(project, make_counts("2024-02-26", 1))
+    give_order(project, Order("ask", actor="ana", action="retrain"), now=NOW)
+    assert reflect(project, now=NOW).decision.action == "retrain"
+    take_turn(project, make_counts("2024-02-27", 1))
+    assert [one.pins["state_digest"] is not None for one in manifests(project)] == [False, False, True]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from loopcast.zoo.members.base import Situation
 from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.regime import LEAR_ORIGINS, NET_ORIGINS, Regime, choose_members, find_regime
-from loopcast.zoo.spec import MemberSpec
+from loopcast.zoo.spec import MemberSpec, ZooSpec
 from zoo_panels import DAY, hourly_panel
 
 HOURLY_DAY = Situation(24, 1380, 24, periods=(24, 168))
@@ -49,3 +49,17 @@ def test_members_asked_for_are_taken_as_they_are():
 def test_names_are_unique():
     names = [make_member(choice.spec).name for choice in choose_members(DEFAULT, PRICES)]
     assert len(set(names)) == len(names)
+
+
+def test_a_wide_search_tries_what_suits_the_data_beside_what_was_asked_for():
+    recent = MemberSpec("linear", {"half_life_origins": 60}, label="linear_recent")
+    spec = replace(DEFAULT, members=(recent, MemberSpec("net", {"seed": 7}, label="mine")), search="wide")
+    found = choose_members(spec, PRICES)
+    assert [choice.spec for choice in found[:2]] == list(spec.members)
+    names = [make_member(choice.spec).name for choice in found]
+    assert len(set(names)) == len(names)
+    usual = taken(PRICES)
+    assert taken(PRICES, spec) == usual | {"net", "autoregression", "smoothing"}, "also what seems not to be needed"
+    assert "autoregression" not in usual
+    assert ZooSpec.from_document(spec.to_document()) == spec
+    assert "search" not in DEFAULT.to_document()

@@ -105,7 +105,7 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
     """
     request = find_build(project, build)
     store, seen = project.store, read_build(project, request.version)
-    panel, spec = seen.panel, replace(project.use_case.zoo, preprocessing=seen.preprocessing)
+    panel, spec = seen.panel, replace(project.use_case.zoo, preprocessing=seen.preprocessing, search=request.search)
     zoo_from_elsewhere = None if request.imported is None else read_zoo(project, request.imported)
     tested = backtest(panel, spec) if zoo_from_elsewhere is None else try_zoo(zoo_from_elsewhere, panel, spec)
     cells = check_table(tested.cells, backtest_schema(store.spec.series_keys))

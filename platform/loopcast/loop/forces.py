@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
-from loopcast.reflection.decision import Search
 from loopcast.zoo.document import promise_from_document, zoo_from_document
 from loopcast.zoo.rebuild import Scope
+from loopcast.zoo.spec import Search
 from loopcast.zoo.zoo import BinPromise, Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"

@@ -10,12 +10,21 @@ from functools import partial
 from loopcast.errors import CallerError, ConflictError
 from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, find_decision, read_newest
 from loopcast.loop.evidence import gather_evidence, make_policy, tell_clock
-from loopcast.loop.forces import BuildRequest, list_builds, next_build, open_build
+from loopcast.loop.forces import (
+    BuildRequest,
+    find_build,
+    list_builds,
+    look_up_zoo,
+    newest_in_force,
+    next_build,
+    open_build,
+)
 from loopcast.loop.orders import list_pending, to_asked
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision, decide
 from loopcast.reflection.evidence import Asked, Evidence, is_within, note_action
 from loopcast.store.version_records import VersionRecord
+from loopcast.zoo.spec import Search
 
 ACTS = 2
 NEWEST_BUILDS = 20
@@ -159,7 +168,7 @@ def _open(project: Project, record: DecisionRecord, *, now: datetime) -> BuildRe
         rule=decision.rule,
         reason=decision.reason,
         scope=decision.scope,
-        search=decision.search,
+        search=_choose_search(project, decision),
         decision=record.key,
         now=now,
     )
@@ -170,6 +179,13 @@ def _open(project: Project, record: DecisionRecord, *, now: datetime) -> BuildRe
         return asked_for(build=record.build)
     except ConflictError:  # a run beside this one has opened it, or a person has imported a zoo at that moment
         return _find_opened(project, record) or asked_for()
+
+
+def _choose_search(project: Project, decision: Decision) -> Search:
+    """Return how widely a build searches: no less so than the one whose zoo is in force."""
+    in_force = newest_in_force(project)
+    zoo = look_up_zoo(project, in_force.zoo) if in_force else None
+    return find_build(project, zoo.build).search if zoo and decision.search == "usual" else decision.search
 
 
 def _find_opened(project: Project, record: DecisionRecord) -> BuildRequest | None:

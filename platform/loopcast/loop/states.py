@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from loopcast.errors import NotFoundError
-from loopcast.loop.forces import FORECASTS, ZooInForce, choose_zoo, list_in_force, read_zoo
+from loopcast.loop.decisions import read_newest as read_newest_decision
+from loopcast.loop.forces import FORECASTS, ZooInForce, choose_zoo, list_in_force, read_zoo, zoo_for_version
 from loopcast.loop.project import Project
 from loopcast.loop.slices import Slice, read_window
 from loopcast.store.erasure import LEARNED_AGAIN
@@ -60,6 +61,8 @@ def learn_version(project: Project, record: VersionRecord, *, digest: str) -> Le
     base = find_earlier_state(project, record.version, digest=digest)
     models = read_zoo(project, digest) if base is None else restore(project, base)
     after = None if base is None else base.partition
+    if not _is_to_learn(project, record.version, after=after):
+        return Learned(models, base.pins["state_digest"] if base else None, after, None)
     seen = _read_news(project, record, models)
     learned = retrain(models, seen.panel)
     if learned is models:
@@ -80,9 +83,11 @@ def restore(project: Project, manifest: OutputManifest) -> Zoo:
     while at is not None and (state := at.pins.get("state_digest")) is not None:
         if outputs.has_document(STATES, state):
             break
-        again.append(at.partition)
         after = at.pins.get("state_after")
-        at = None if after is None else find_state(project, after, digest=digest)
+        earlier = None if after is None else find_state(project, after, digest=digest)
+        if earlier is None or earlier.pins.get("state_digest") != state:  # else it had learned nothing
+            again.append(at.partition)
+        at = earlier
     state = at.pins.get("state_digest") if at else None
     models = read_zoo(project, digest) if state is None else zoo_from_document(outputs.read_document(STATES, state))
     for version in reversed(again):
@@ -153,6 +158,22 @@ def thin_states(project: Project, version: str) -> list[str]:
             gone.append(version_key(number))
         age *= 2
     return gone
+
+
+def _is_to_learn(project: Project, version: str, *, after: str | None) -> bool:
+    """Return whether a zoo learns before it forecasts a version: always, or where that was decided since it last did.
+
+    Args:
+        project: the use case.
+        version: the version.
+        after: the version with whose forecast it last learned; None: it is as it was built.
+    """
+    if project.use_case.policies.retrain == "every_version":
+        return True
+    decided, in_force = read_newest_decision(project), zoo_for_version(project, version)
+    asked = decided.course.retrain_after if decided else None
+    last = after or (in_force.from_version if in_force else version)
+    return asked is not None and last <= asked < version
 
 
 def _drop_state(project: Project, number: int) -> bool:

@@ -4,13 +4,12 @@ The rules are in `loopcast.reflection.rules`; gathering the evidence from stored
 """
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 from loopcast.reflection.evidence import Action, Evidence, RebuildPolicy
 from loopcast.reflection.rules import OPENS_BUILD, RULES, WAITS, Rule, Wait, WaitsFor
 from loopcast.zoo.rebuild import Scope
-
-Search = Literal["usual", "wide"]
+from loopcast.zoo.spec import Search
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,14 @@ How a member learns does not belong here; a member that was chosen and fails is 
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from loopcast.zoo.arrays import IntArray
 from loopcast.zoo.members.base import Situation, is_far
+from loopcast.zoo.members.registry import make_member
 from loopcast.zoo.panel import Panel
 from loopcast.zoo.spec import MemberSpec, ZooSpec
 
@@ -82,10 +83,18 @@ def find_regime(panel: Panel, situation: Situation, ends: IntArray) -> Regime:
 
 
 def choose_members(spec: ZooSpec, regime: Regime) -> tuple[MemberChoice, ...]:
-    """Return the members asked for, or what every rule says of the regime."""
-    if spec.members:
-        return tuple(MemberChoice(member, taken=True, reason="asked for") for member in spec.members)
-    return tuple(choice for rule in RULES for choice in rule(regime))
+    """Return the members asked for, or what every rule says of the regime; both, and more, in a wide search."""
+    asked = tuple(MemberChoice(member, taken=True, reason="asked for") for member in spec.members)
+    if spec.search == "wide":
+        return (*asked, *_search_widely(regime, besides={make_member(member).name for member in spec.members}))
+    return asked or tuple(choice for rule in RULES for choice in rule(regime))
+
+
+def _search_widely(regime: Regime, *, besides: set[str]) -> Iterator[MemberChoice]:
+    """Yield what every rule says, but for members that are there; what seems not to be needed is tried as well."""
+    for rule in RULES:
+        tried = replace(regime, n_ahead=0) if rule is _own_past else regime
+        yield from (choice for choice in rule(tried) if make_member(choice.spec).name not in besides)
 
 
 def _seasonal_naive(regime: Regime) -> Iterator[MemberChoice]:

@@ -6,12 +6,14 @@ What was learned from data does not belong here, see `loopcast.zoo.zoo`.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from loopcast.dataops.frequency import Horizon, is_sub_daily, seasonal_periods, steps_per_day
 from loopcast.dataops.preprocessing import AS_IT_IS, Preprocessing
 
 Json = dict[str, Any]
+
+Search = Literal["usual", "wide"]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class ZooSpec:
         periods: seasonal periods in steps, shortest first; None: those of the frequency.
         calendar: False for integer time, which has no weekdays and no holidays.
         seed: of every member that draws random numbers.
+        search: `wide`: beside the members asked for all that suit the data, and those that seem not to be needed.
     """
 
     horizon: Horizon
@@ -69,6 +72,7 @@ class ZooSpec:
     periods: tuple[int, ...] | None = None
     calendar: bool = True
     seed: int = 0
+    search: Search = "usual"
 
     def to_document(self) -> Json:
         """Return the specification as JSON values."""
@@ -85,6 +89,7 @@ class ZooSpec:
             "periods": None if self.periods is None else list(self.periods),
             "calendar": self.calendar,
             "seed": self.seed,
+            **({"search": self.search} if self.search != "usual" else {}),  # zoos are known by their documents
         }
 
     @classmethod
