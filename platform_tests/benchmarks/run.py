@@ -26,6 +26,7 @@ NAMES = (
     "leakage",
     "scale",
     "root_cause",
+    "policies",
     "turns",
     "lifecycle",
 )
