@@ -1,6 +1,7 @@
 """What the pages in docs/ say is there: their YAML, their commands, their options, the rules on updates."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,16 @@ import yaml
 
 from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
+from loopcast.dataops.table import TableSpec, Variable
+from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
+from loopcast.loop.simulation import SimulatedTurn
 from loopcast.use_case.model import UseCase
+from loopcast.use_case.policies import Policies
 from loopcast.zoo.members.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = {page.stem: page.read_text("utf-8") for page in sorted((ROOT / "docs").glob("*.md"))}
+TABLE = TableSpec("at", "h", "y", (Variable("y"),))
 EXAMPLE = re.search(r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)[1]
 
 
@@ -20,6 +26,21 @@ def fragments_of(page: str) -> list[dict]:
     return [
         yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", PAGES[page], re.DOTALL | re.MULTILINE)
     ]
+
+
+def test_the_page_on_replaying_names_every_policy_and_every_column() -> None:
+    page = PAGES["replay"]
+    named = re.findall(r"^\| `([a-z_]+)` \|", page.split("## The table")[0], re.MULTILINE)
+    assert tuple(named) == NAMES
+    columns = {
+        name
+        for row in re.findall(r"^\| (`.*)$", page.split("## The table")[1], re.MULTILINE)
+        for name in re.findall(r"`([a-z_]+)`", row)
+    }
+    rows = compare_policies([SimulatedTurn(REFERENCE, "v00000001", datetime(2024, 1, 1, tzinfo=UTC))], TABLE)
+    assert columns - {REFERENCE} == set(rows[0]) - {"policy"}
+    for fragment in fragments_of("replay"):
+        Policies.model_validate(fragment)
 
 
 @pytest.mark.parametrize("page", ["sources", "updates"])

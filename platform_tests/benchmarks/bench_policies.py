@@ -18,7 +18,7 @@ from bench_data import find_data
 from demo_home import NAME, ROOT
 from history import keep
 
-from loopcast.loop.comparison import DECISION, REFERENCE, compare_policies, list_alarms, name_policies
+from loopcast.loop.comparison import DECISION, NAMES, compare_policies, list_alarms, name_policies
 from loopcast.loop.project import Settings, open_project
 from loopcast.loop.replay import Delivery, plan_replay, shift_period
 from loopcast.loop.simulation import SimulatedTurn, Simulation
@@ -28,7 +28,6 @@ from loopcast.use_case.model import UseCase
 
 LINEAR = {"name": "linear"}
 MEMBERS = [LINEAR, {"name": "linear", "label": "linear_recent", "parameters": {"half_life_origins": 60}}]
-NAMES = ("frozen", "daily_retrain", "weekly_rebuild", REFERENCE, DECISION)
 SHOWN = {"n": 0, "mae": 3, "skill_pct": 1, "coverage_pct": 1, "cpu_s": 1, "forecast_s": 1, "judge_s": 1, "build_s": 1,
          "builds": 0, "released": 0, "rejected": 0, "alarms": 0, "failed": 0, "error_vs_daily_pct": 2,
          "cost_vs_daily_pct": 1}  # fmt: skip

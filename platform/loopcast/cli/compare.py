@@ -17,7 +17,7 @@ from loopcast.cli.output import print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.errors import CallerError
 from loopcast.loop.clock import to_stored
-from loopcast.loop.comparison import DECISION, compare_policies, name_policies
+from loopcast.loop.comparison import NAMES, compare_policies, name_policies
 from loopcast.loop.history import newest_version
 from loopcast.loop.project import Project
 from loopcast.loop.replay import Delivery, find_range, plan_replay, resend_versions, shift_period
@@ -26,8 +26,6 @@ from loopcast.orchestration.charts import draw_policies, to_png
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.version_records import version_number
 from loopcast.use_case.policy_file import read_policies
-
-EVERY = ("frozen", "daily_retrain", "weekly_rebuild", "daily_rebuild", DECISION)
 
 Edge = str | datetime | None
 
@@ -47,7 +45,7 @@ recorded_option = click.option(
 )
 @use_case_argument
 @click.option(
-    "--policy", "chosen", multiple=True, help=f"{', '.join(EVERY)}, or a YAML file (repeat for more); default: all."
+    "--policy", "chosen", multiple=True, help=f"{', '.join(NAMES)}, or a YAML file (repeat for more); default: all."
 )
 @from_option
 @to_option
@@ -73,7 +71,7 @@ def compare_command(
     if output is not None and output.suffix not in (".png", ".svg"):
         raise CallerError(f"found the file {output.name}; expected one that ends in .png or .svg")
     project = open_use_case(use_case)
-    policies = [choose_policy(project, name) for name in chosen or EVERY]
+    policies = [choose_policy(project, name) for name in chosen or NAMES]
     _, turns = play(project, policies, plan(project, first, last, recorded=recorded), quiet=as_json)
     rows = compare_policies(turns, project.store.spec)
     print_rows(rows, as_json=as_json, title=f"Policies of {use_case}, {_tell_period(turns)}")

@@ -12,7 +12,6 @@ import click
 from tqdm import tqdm
 
 from loopcast.cli.compare import (
-    EVERY,
     Edge,
     choose_policy,
     from_option,
@@ -27,7 +26,7 @@ from loopcast.cli.read import open_use_case
 from loopcast.cli.write import deliver
 from loopcast.errors import CallerError, LoopcastError
 from loopcast.loop.accuracy import read_accuracy
-from loopcast.loop.comparison import DECISION
+from loopcast.loop.comparison import DECISION, NAMES
 from loopcast.loop.contract import put_in_force
 from loopcast.loop.history import list_history
 from loopcast.loop.project import Project, open_project
@@ -45,7 +44,7 @@ from loopcast.use_case.loader import load_use_cases
 @click.option(
     "--fast", is_flag=True, help="Simulate: no runs, and a lake of its own in memory. The options below take this."
 )
-@click.option("--policy", default=DECISION, show_default=True, help=f"{', '.join(EVERY)}, or a YAML file.")
+@click.option("--policy", default=DECISION, show_default=True, help=f"{', '.join(NAMES)}, or a YAML file.")
 @from_option
 @to_option
 @recorded_option

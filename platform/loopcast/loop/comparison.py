@@ -11,9 +11,10 @@ import pandas as pd
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.simulation import Policy, SimulatedTurn
 from loopcast.reflection.accuracy import measure_cells, score_naives
-from loopcast.use_case.policies import Budget, Challenger, Policies, Rebuild
+from loopcast.use_case.policies import Budget, Challenger, Policies
 
 DECISION, REFERENCE = "decision", "daily_rebuild"
+NAMES = ("frozen", "daily_retrain", "weekly_rebuild", REFERENCE, DECISION)
 STAGES = ("forecast", "judge", "build")
 UNLIMITED = Budget(builds=1_000_000)
 
@@ -22,29 +23,29 @@ def name_policies(declared: Policies) -> dict[str, Policy]:
     """Return the policies that every use case is compared under, by name.
 
     `frozen`: one zoo for ever, as it was built. `daily_retrain`: the same zoo learns from every version.
-    `weekly_rebuild`, `daily_rebuild`: that, and a new zoo in force by schedule, whatever the errors.
-    `decision`: as declared.
+    `weekly_rebuild`, `daily_rebuild`: that, and a new zoo by schedule, which takes force whatever the errors.
+    `decision`: as declared, but that nothing waits for a person, as nobody is there.
 
     Args:
         declared: the use case's own.
     """
-    never = declared.rebuild.model_copy(update={"when": "never"})
-    retrained = declared.model_copy(update={"retrain": "every_version", "rebuild": never})
-    return {
-        policy.name: policy
-        for policy in (
-            Policy("frozen", retrained.model_copy(update={"retrain": "never"})),
-            Policy("daily_retrain", retrained),
-            Policy("weekly_rebuild", _schedule(retrained, "7D")),
-            Policy(REFERENCE, _schedule(retrained, "1D")),
-            Policy(DECISION, declared),
-        )
-    }
+    retrained = declared.model_copy(update={"retrain": "every_version"})
+    never, decided = _vary(retrained, when="never"), _vary(declared, approval="none")
+    free = {"when": "schedule", "rest": 1, "budget": UNLIMITED, "approval": "none"}
+    always = retrained.model_copy(update={"challenger": Challenger(takes_force="always")})
+    policies = (
+        Policy("frozen", never.model_copy(update={"retrain": "never"})),
+        Policy("daily_retrain", never),
+        Policy("weekly_rebuild", _vary(always, every="7D", **free)),
+        Policy(REFERENCE, _vary(always, every="1D", **free)),
+        Policy(DECISION, decided),
+    )
+    return {policy.name: policy for policy in policies}
 
 
-def _schedule(policies: Policies, every: str) -> Policies:
-    rebuild = Rebuild(when="schedule", every=every, rest=1, budget=UNLIMITED)
-    return policies.model_copy(update={"rebuild": rebuild, "challenger": Challenger(takes_force="always")})
+def _vary(policies: Policies, **rebuild: Any) -> Policies:
+    """Return the policies with other fields of `rebuild`."""
+    return policies.model_copy(update={"rebuild": policies.rebuild.model_copy(update=rebuild)})
 
 
 def compare_policies(turns: Iterable[SimulatedTurn], spec: TableSpec) -> list[dict[str, Any]]:
@@ -125,6 +126,6 @@ def list_alarms(turns: Sequence[SimulatedTurn]) -> list[str]:
 
 
 def _relate(row: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
-    error = 100.0 * (row["mae"] / reference["mae"] - 1.0) if reference["mae"] else None
+    error = 100.0 * (row["mae"] / reference["mae"] - 1.0) if row["mae"] and reference["mae"] else None
     cost = 100.0 * row["cpu_s"] / reference["cpu_s"] if reference["cpu_s"] else None
     return {"error_vs_daily_pct": error, "cost_vs_daily_pct": cost}
