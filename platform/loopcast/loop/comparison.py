@@ -127,5 +127,5 @@ def list_alarms(turns: Sequence[SimulatedTurn]) -> list[str]:
 
 def _relate(row: dict[str, Any], reference: dict[str, Any]) -> dict[str, Any]:
     error = 100.0 * (row["mae"] / reference["mae"] - 1.0) if row["mae"] and reference["mae"] else None
-    cost = 100.0 * row["cpu_s"] / reference["cpu_s"] if reference["cpu_s"] else None
+    cost = 100.0 * (row["cpu_s"] / reference["cpu_s"]) if reference["cpu_s"] else None
     return {"error_vs_daily_pct": error, "cost_vs_daily_pct": cost}
