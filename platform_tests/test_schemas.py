@@ -30,7 +30,11 @@ SCHEMAS = (
 
 
 def make_report(**changes: object) -> pd.DataFrame:
-    row = {"bin": "all", "n": 3, "mae": 1.0, "rmse": 1.5, "bias": 0.0, "coverage_pct": 90.0}
+    numbers = dict.fromkeys(
+        ["mae", "rmse", "mape_pct", "mase", "pinball_lower", "pinball_median", "pinball_upper"], 1.5
+    )
+    row = {"bin": "all", "n": 3, "n_zero": 0, **numbers, "bias": 0.0, "coverage_pct": 90.0, "width": 2.0}
+    row = {name: row[name] for name in accuracy_schema().columns}
     return pd.DataFrame([row | changes]).astype({"bin": "str"})
 
 

@@ -35,7 +35,13 @@ DESCRIPTIONS = {
     "n": "how many: forecasts with an actual, values, or earlier versions",
     "mae": "mean absolute error, in the target's unit",
     "rmse": "root mean squared error, in the target's unit",
-    "mase": "mean absolute error over the seasonal naive change before the backtest",
+    "mape_pct": "mean of error over actual where that is not 0, percent",
+    "n_zero": "forecasts whose actual is 0, left out of the percentage",
+    "mase": "mean absolute error over the seasonal naive's: its change before the backtest, its error in production",
+    "pinball_lower": "pinball loss of the interval's lower end, in the target's unit",
+    "pinball_median": "pinball loss of the point forecast as the median, in the target's unit",
+    "pinball_upper": "pinball loss of the interval's upper end, in the target's unit",
+    "width": "mean width of the interval, in the target's unit",
     "bias": "mean of forecast minus actual",
     "relative_mae": "mean absolute error over that of the best seasonal naive",
     "weight_pct": "mean weight in the combination, percent",
@@ -104,6 +110,13 @@ def check_table(frame: pd.DataFrame, schema: pa.DataFrameSchema) -> pd.DataFrame
         told = "; ".join(f"{row.column}: {row.check}: found {row.failure_case}" for row in first)
         message = f"the {schema.name} table is not what it must be: {told}. Please report this"
         raise TableError(message, table=str(schema.name), broken=_count_broken(cases)) from error
+
+
+def plain_dtypes(schema: pa.DataFrameSchema) -> dict[str, str]:
+    """Return a schema's dtypes as we write them: pandera has names of its own for times and texts."""
+    kinds = {name: str(kind) for name, kind in schema.dtypes.items()}
+    times = {name: "datetime64[us]" for name, kind in kinds.items() if kind.startswith("datetime64")}
+    return {name: times.get(name, kind if kind in ("float64", "int64") else "str") for name, kind in kinds.items()}
 
 
 def list_rules(schema: pa.DataFrameSchema) -> list[str]:
@@ -243,17 +256,26 @@ def leaderboard_schema() -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, unique=["member"], strict=True, name="leaderboard")
 
 
-def accuracy_schema() -> pa.DataFrameSchema:
-    """Return the schema of production accuracy per bin; the bin `all` is the whole."""
+def accuracy_schema(by: str = "bin") -> pa.DataFrameSchema:
+    """Return the schema of production accuracy, one row per group; the bin `all` is the whole.
+
+    Args:
+        by: the column that makes the groups: `bin`, `samples_ahead`, `forecast_version` or `series`.
+    """
     columns = {
-        "bin": text(),
+        by: count(1) if by == "samples_ahead" else text(),
         "n": count(),
         "mae": number(),
         "rmse": number(),
+        "mape_pct": number(nullable=True),
+        "n_zero": count(),
+        "mase": number(nullable=True),
         "bias": number(),
+        **{f"pinball_{name}": number() for name in ("lower", "median", "upper")},
         "coverage_pct": pa.Column("float64", pa.Check.in_range(0, 100)),
+        "width": number(),
     }
-    return pa.DataFrameSchema(columns, unique=["bin"], strict=True, name="accuracy")
+    return pa.DataFrameSchema(columns, unique=[by], strict=True, name="accuracy")
 
 
 def profile_schema() -> pa.DataFrameSchema:

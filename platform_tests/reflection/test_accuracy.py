@@ -23,6 +23,7 @@ def forecasts():
             "forecast": [10.0, 12.0, 20.0, 22.0],
             "lower": [9.0, 11.0, 19.0, 21.0],
             "upper": [11.0, 13.0, 21.0, 23.0],
+            "level": 80.0,
             "forecast_version": "v00000001",
         }
     ).astype({"origin": "datetime64[us]", "timestamp": "datetime64[us]"})

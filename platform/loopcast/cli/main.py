@@ -5,6 +5,7 @@ import warnings
 
 import click
 
+from loopcast.cli.accuracy import accuracy
 from loopcast.cli.alerts import alerts
 from loopcast.cli.audit import audit
 from loopcast.cli.compare import compare_command
@@ -20,7 +21,7 @@ from loopcast.cli.play import replay, serve
 from loopcast.cli.profile import profile
 from loopcast.cli.pull import pull
 from loopcast.cli.quarantine import quarantine
-from loopcast.cli.read import accuracy, forecast, show, verify, versions
+from loopcast.cli.read import forecast, show, verify, versions
 from loopcast.cli.slice import slice_version
 from loopcast.cli.warehouse import warehouse
 from loopcast.cli.write import update

@@ -1,4 +1,4 @@
-"""Commands that read the store: versions, show, forecast, accuracy, verify."""
+"""Commands that read the store: versions, show, forecast, verify."""
 
 import sys
 from datetime import datetime
@@ -8,15 +8,11 @@ import click
 from loopcast.cli.options import Moment, json_option, use_case_argument, version_option
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.errors import CallerError, NotFoundError
-from loopcast.loop.accuracy import read_accuracy
 from loopcast.loop.clock import to_clock, to_stored
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import explain_version, list_history, newest_version
 from loopcast.loop.project import Project, find_project
-from loopcast.loop.unscored import list_unscored
 from loopcast.orchestration.settings import read_settings
-
-UNSCORED_SHOWN = 20
 
 TIMES = ("timestamp", "origin")
 
@@ -104,27 +100,6 @@ def forecast(use_case: str, version: str | None, as_json: bool) -> None:
     title = f"{use_case} after {manifest.partition}, zoo {manifest.pins['zoo']}, digest {manifest.digest[:12]}"
     table = to_clock(outputs.read(FORECASTS, manifest.partition), TIMES, zone=project.store.spec.time_zone)
     print_frame(table, as_json=as_json, title=title)
-
-
-@click.command(epilog="Example: loopcast accuracy interstate_traffic --from v00000002 --to v00000057")
-@use_case_argument
-@click.option("--from", "first", default=None, help="First version; default: the first there is.")
-@click.option("--to", "last", default=None, help="Last version; default: the newest.")
-@json_option
-def accuracy(use_case: str, first: str | None, last: str | None, as_json: bool) -> None:
-    """Print the production accuracy over the actuals that versions brought, next to every seasonal naive.
-
-    What cannot be evaluated is listed: forecasts whose actuals are missing or not there yet, versions without one.
-    """
-    project = open_use_case(use_case)
-    told = read_accuracy(project, first=first, last=last)
-    unscored = list_unscored(project, until=str(told["to"]), first=first or "")
-    if as_json:
-        print_record({**told, "not_evaluated": unscored}, as_json=True)
-        return
-    print_record(told, as_json=False)
-    if unscored:
-        print_rows(unscored[-UNSCORED_SHOWN:], as_json=False, title="Not evaluated")
 
 
 @click.command(epilog="Example: loopcast verify interstate_traffic")

@@ -1,70 +1,113 @@
-"""Production accuracy: forecasts of earlier versions against the actuals that a version brought.
+"""Production accuracy: the report of each version, and the accuracy of the whole sequence of forecasts.
 
-The measures are in `loopcast.reflection.accuracy`; here is which rows they are given.
+A report scores forecasts of earlier versions on the actuals that its version brought or corrected; the sequence adds up
+what the reports hold, and reads their cells only where sums cannot answer. Not here: the measures
+(`loopcast.reflection.accuracy`) and which forecasts meet which actuals (`loopcast.loop.actuals`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, islice
-from typing import Any
+from itertools import islice
+from typing import Any, Literal
 
 import pandas as pd
 
-from loopcast.dataops.table import OPERATION, UPSERT
-from loopcast.loop.forces import FORECASTS, look_up_zoo
-from loopcast.loop.production import MEMBERS
+from loopcast.dataops.table import label_series
+from loopcast.errors import NotFoundError
+from loopcast.loop.actuals import find_sources, read_touched
 from loopcast.loop.project import Project
-from loopcast.loop.slices import period_starts, read_targets
-from loopcast.reflection.accuracy import AccuracyReport, score_forecasts
-from loopcast.schemas import accuracy_schema, check_table, forecast_schema, member_forecast_schema
+from loopcast.loop.scored import (
+    RESCORED,
+    can_be_added,
+    compare_scores,
+    identify_scored,
+    merge_reports,
+    no_cells,
+    read_forecasts,
+    read_members,
+    read_rescored,
+    touches,
+)
+from loopcast.reflection.accuracy import (
+    SUMS_BY,
+    AccuracyReport,
+    add_sums,
+    keep_latest,
+    measure,
+    measure_bins,
+    score_forecasts,
+    subtract_sums,
+    sum_cells,
+    summarise,
+)
+from loopcast.schemas import accuracy_schema, check_table
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import version_key, version_number
 
 CELLS = "accuracy_cells"
 LOOK_BACK = 60
-ENDED_BEFORE = 14
-ALL_REPORTS = 1_000_000
+By = Literal["all", "bin", "samples_ahead", "forecast", "series"]
+GROUPS: dict[By, str] = {"samples_ahead": "samples_ahead", "forecast": "forecast_version", "series": "series"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VersionAccuracy:
     """The accuracy report of one version.
 
     Args:
         manifest: the scored cells as written, with the inputs they pin.
-        report: measures over all cells, per bin, and the cells.
+        report: measures over all cells, per bin, per step ahead, and the cells.
+        rescored: the cells whose score is another than before, see `loopcast.loop.scored.read_rescored`.
     """
 
     manifest: OutputManifest
     report: AccuracyReport
+    rescored: pd.DataFrame
 
 
 def score_version(project: Project, version: str, *, now: datetime) -> VersionAccuracy:
     """Return the accuracy of all earlier forecasts on the actuals that a version brought or corrected.
 
+    Its facts hold the measures and, as `sums`, what it adds to the sums of all reports before it: a cell that was
+    scored before is taken out as it was and put in as it is. So the reports' sums add up to the newest scores.
+
     Raises:
         NotFoundError: the version is not there.
     """
-    store, actuals = project.store, read_actuals(project, version)
-    sources = find_forecasts(project, actuals, before=version)
-    forecasts = _read_tables(project, FORECASTS, sources)
-    members = _read_tables(project, MEMBERS, sources)
-    report = score_forecasts(forecasts, members, actuals, store.spec)
-    check_table(report.by_bin, accuracy_schema())
+    store, touched = project.store, read_touched(project, version)
+    sources = find_sources(project, touched, before=version)
+    forecasts, members = read_forecasts(project, sources), read_members(project, sources)
+    report = score_forecasts(forecasts, members, touched, store.spec)
+    for table, by in ((report.by_bin, "bin"), (report.by_samples_ahead, "samples_ahead")):
+        check_table(table, accuracy_schema(by))
+    former = _read_former(project, version, forecasts, touched)
+    rescored = compare_scores(project, report.cells, former)
+    sums = subtract_sums(sum_cells(report.cells, SUMS_BY), sum_cells(former, SUMS_BY))
+    times = touched[store.spec.timestamp]
+    facts = {
+        **_tell(report),
+        "rescored": len(rescored),
+        "touches": [str(times.min()), str(times.max())] if len(times) else [],
+        "sums": {"columns": list(sums.columns), "rows": sums.to_numpy(dtype=object).tolist()},
+    }
     pins = {
         "version": version,
         "dataset": store.versions.record(version).state_digest,
-        "forecasts": {source: _digest_of(project, source) for source in sources},
+        "forecasts": {source.manifest.partition: source.manifest.digest for source in sources},
         "code_version": project.code_version,
     }
-    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now, facts=_tell(report))
-    return VersionAccuracy(manifest=manifest, report=report)
+    if len(rescored) or store.outputs.manifest(RESCORED, version) is not None:
+        store.outputs.write(RESCORED, version, rescored, pins=pins, now=now)
+    manifest = store.outputs.write(CELLS, version, report.cells, pins=pins, now=now, facts=facts)
+    return VersionAccuracy(manifest=manifest, report=report, rescored=rescored)
 
 
 def read_cells(project: Project, *, until: str, first: str = "", last_n: int = LOOK_BACK) -> pd.DataFrame:
     """Return the scored cells of the reports of the newest versions, oldest first, with the column `report`.
 
-    A cell that a later report scores again, because its actual was corrected, is there once, as scored last.
+    A cell that a later report scores again, because its actual was corrected, is there once, as scored last; one whose
+    actual was taken away is not there.
 
     Args:
         project: the use case.
@@ -72,15 +115,8 @@ def read_cells(project: Project, *, until: str, first: str = "", last_n: int = L
         first: first version to look at.
         last_n: at most so many reports.
     """
-    outputs = project.store.outputs
-    reports = list(islice(outputs.walk_back(CELLS, until, first=first), last_n))[::-1] if until else []
-    frames = [outputs.read(CELLS, one.partition, one.number).assign(report=one.partition) for one in reports]
-    frames = [frame for frame in frames if len(frame)]
-    if not frames:
-        return pd.DataFrame(columns=["forecast_version", "timestamp", "bin", "error", "report"])
-    cells = pd.concat(frames, ignore_index=True)
-    identity = [*project.store.spec.series_keys, "forecast_version", "timestamp"]
-    return cells.drop_duplicates(identity, keep="last").reset_index(drop=True)
+    walked = project.store.outputs.walk_back(CELLS, until, first=first) if until else iter(())
+    return merge_reports(project, list(islice(walked, last_n))[::-1])
 
 
 def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
@@ -95,121 +131,171 @@ def trace_errors(project: Project, *, until: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["version", "who", "mae"])
 
 
-def read_accuracy(project: Project, *, first: str | None = None, last: str | None = None) -> dict[str, Any]:
-    """Return the production accuracy over the forecasts that the reports of some versions scored.
-
-    Actuals are those of the last version: corrected ones count as corrected, removed ones no longer.
-
-    Args:
-        project: the use case.
-        first: first report; default the first there is.
-        last: last report; default the newest.
-    """
-    newest = project.store.versions.newest()
-    until = last or (newest.version if newest else "")
-    cells = read_cells(project, until=until, first=first or "", last_n=ALL_REPORTS)
-    told = {"use_case": project.name, "from": first or (cells["report"].min() if len(cells) else None), "to": until}
-    if cells.empty:
-        return {**told, "n": 0, "why": "no forecast has met its actuals yet"}
-    spec = project.store.spec
-    actuals = read_targets(project, until, start=cells["timestamp"].min(), end=cells["timestamp"].max())
-    members = _read_tables(project, MEMBERS, sorted(set(cells["forecast_version"])))
-    report = score_forecasts(cells.drop(columns=["actual", "error", "report"]), members, actuals, spec)
-    return {**told, **_tell(report)}
-
-
 def _tell(report: AccuracyReport) -> dict[str, float]:
     """Return the summary without what was not scored: a version brings actuals for some hours of a forecast only."""
     told = {name: value for name, value in report.summary.items() if name != "n_unscored"}
     return {**told, "n": int(told["n"])}
 
 
-def read_actuals(project: Project, version: str) -> pd.DataFrame:
-    """Return the target values that a version brought or corrected: keys and target, missing ones left out.
+@dataclass(frozen=True)
+class Reach:
+    """Which forecasts are judged, and by which actuals.
 
-    On a coarser time scale, they are those of the periods that it touched and that are over.
+    Args:
+        first: first version whose forecasts count; None: the first there is.
+        last: last one; None: the newest.
+        actuals: the version whose actuals count; None: the newest.
+        start: first stored time that is forecast; None: any.
+        end: last one, itself included; None: any.
+        latest_only: whether only the newest forecast of each series and timestamp counts.
     """
-    versions, spec = project.store.versions, project.store.spec
-    patch = versions.patch(version)
-    if spec.target not in patch.columns:
-        return patch.iloc[:0][list(spec.keys)].assign(**{spec.target: pd.Series(dtype="float64")})
-    news = patch[(patch[OPERATION] == UPSERT) & patch[spec.target].notna()]
-    news = news[[*spec.keys, spec.target]].reset_index(drop=True)
-    settled = project.use_case.zoo.preprocessing
-    if news.empty or not (settled.time_scale or settled.filter):
-        return news
-    times = news[spec.timestamp]
-    judged = read_targets(project, version, start=times.min(), end=times.max())
-    touched = news.assign(**{spec.timestamp: period_starts(project, times)})[list(spec.keys)].drop_duplicates()
-    return judged.merge(touched, on=list(spec.keys)).dropna(subset=[spec.target])
+
+    first: str | None = None
+    last: str | None = None
+    actuals: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+    latest_only: bool = False
 
 
-def find_forecasts(project: Project, actuals: pd.DataFrame, *, before: str) -> list[str]:
-    """Return the versions before one whose forecasts cover any of the actuals' time, oldest first.
+def read_accuracy(project: Project, reach: Reach | None = None, *, by: By = "all") -> dict[str, Any]:
+    """Return the production accuracy of a sequence of forecasts: one dictionary with the measures over all.
 
-    It goes back from version to version until forecasts have ended before the actuals for so many in a row: data end
-    later from version to version, but for a few whose newest rows were removed.
+    Corrected actuals count as corrected, removed ones no longer.
+
+    Args:
+        project: the use case.
+        reach: which forecasts, and by which actuals; None: all, by the newest.
+        by: `all`, or what the rows of the table `groups` are: `bin`, `samples_ahead`, `forecast` or `series`.
     """
-    spec = project.store.spec
-    number = version_number(before) - 1
-    if actuals.empty or not number:
-        return []
-    first, last = str(actuals[spec.timestamp].min()), str(actuals[spec.timestamp].max())
-    found, ended = [], 0
-    for newest in project.store.outputs.walk_back(FORECASTS, version_key(number)):
-        manifest = choose_production(project, newest)
-        if manifest is None:
-            continue
-        ended = 0 if manifest.facts["covers_to"] >= first else ended + 1
-        if not ended and manifest.facts["covers_from"] <= last:
-            found.append(manifest.partition)
-        if ended >= ENDED_BEFORE:
-            break
-    return found[::-1]
+    reach = reach or Reach()
+    newest = project.store.versions.newest()
+    actuals = reach.actuals or (newest.version if newest else "")
+    sums = sum_reach(project, reach, actuals=actuals, by=by)
+    versions = sorted(set(sums["forecast_version"]))
+    told = {"use_case": project.name, "from": reach.first or next(iter(versions), None)}
+    told |= {"to": reach.last or next(reversed(versions), None), "actuals": actuals or None}
+    if sums.empty:
+        return {**told, "n": 0, "why": "no forecast has met its actuals yet"}
+    measures = summarise(sums)
+    told |= {**measures, "n": int(measures["n"])}
+    return told if by == "all" else {**told, "groups": _measure(sums, by)}
 
 
-def _read_tables(project: Project, table: str, versions: list[str]) -> pd.DataFrame:
-    """Return a table's rows of some versions, with the column `forecast_version`; no versions: no rows, all columns."""
-    keys = project.store.spec.series_keys
-    schema = forecast_schema(keys) if table == FORECASTS else member_forecast_schema(keys)
-    nothing = pd.DataFrame({name: pd.Series(dtype=str(dtype)) for name, dtype in schema.dtypes.items()})
-    frames = []
-    for version in versions:
-        manifest = find_production(project, table, version)
-        if manifest is not None:
-            frame = project.store.outputs.read(table, version, manifest.number)
-            frames.append(frame.assign(forecast_version=version))
-    return pd.concat(frames, ignore_index=True) if frames else nothing.assign(forecast_version=pd.Series(dtype="str"))
+def read_report(project: Project, version: str, *, by: By = "all") -> dict[str, Any]:
+    """Return the accuracy report of a version as it was made, and what it changed of earlier ones.
 
+    Args:
+        project: the use case.
+        version: the version.
+        by: as in `read_accuracy`.
 
-def _digest_of(project: Project, version: str) -> str:
-    manifest = find_production(project, FORECASTS, version)
-    return manifest.digest if manifest else ""
-
-
-def find_production(project: Project, table: str, version: str) -> OutputManifest | None:
-    """Return the newest writing of a version's forecast by a zoo that was built on that version or an earlier one.
-
-    A version that was forecast again with a later zoo (`zoo: current`) knows what came after it: that is not scored.
+    Raises:
+        NotFoundError: there is no such report.
     """
-    newest = project.store.outputs.manifest(table, version)
-    return None if newest is None else choose_production(project, newest)
+    outputs = project.store.outputs
+    manifest = outputs.manifest(CELLS, version)
+    if manifest is None:
+        raise NotFoundError(f"found no accuracy report of {version} of {project.name}; materialize `accuracy_report`")
+    numbers = {name: value for name, value in manifest.facts.items() if isinstance(value, int | float)}
+    told: dict[str, Any] = {"use_case": project.name, "report": version, **numbers}
+    if by != "all":
+        cells = outputs.read(CELLS, version, manifest.number)
+        told["groups"] = _measure(sum_cells(_name_series(project, cells), _columns(by)), by)
+    return {**told, "rescored": read_rescored(project, version)}
 
 
-def choose_production(project: Project, newest: OutputManifest) -> OutputManifest | None:
-    """Return the same, given the version's newest writing."""
-    earlier = (
-        project.store.outputs.manifest_at(newest.table, newest.partition, number)
-        for number in range(newest.number - 1, 0, -1)
-    )
-    return next((one for one in chain([newest], earlier) if _is_production(project, one)), None)
+def sum_reach(project: Project, reach: Reach, *, actuals: str, by: By = "all") -> pd.DataFrame:
+    """Return the sums over the forecasts that are judged, see `loopcast.reflection.accuracy.sum_cells`.
+
+    Args:
+        project: the use case.
+        reach: which forecasts.
+        actuals: the version whose actuals count.
+        by: what they will be grouped by.
+    """
+    reports = list_reports(project, actuals, after=reach.first)
+    is_plain = reach.start is None and reach.end is None and not reach.latest_only and by != "series"
+    if is_plain and can_be_added(reports):
+        return _keep_between(_add_reports(project, reports), "forecast_version", reach.first, reach.last)
+    cells = read_reach(project, reach, reports)
+    return sum_cells(_name_series(project, cells), _columns(by))
 
 
-def _is_production(project: Project, manifest: OutputManifest) -> bool:
-    """Return whether a zoo that knew no more than its version made it, on the time scale that counts today."""
-    zoo = look_up_zoo(project, manifest.pins["zoo"])
-    if zoo is None or zoo.version > manifest.partition:
-        return False
-    scale = manifest.pins.get("preprocessing", {}).get("time_scale")
-    today = project.use_case.zoo.preprocessing.time_scale
-    return (scale["frequency"] if scale else None) == (today.frequency if today else None)
+def read_reach(project: Project, reach: Reach, reports: Sequence[OutputManifest]) -> pd.DataFrame:
+    """Return the scored cells of the forecasts that are judged, with the column `report`.
+
+    Args:
+        project: the use case.
+        reach: which forecasts.
+        reports: those that may have scored them, oldest first.
+    """
+    start, end = str(reach.start or ""), str(reach.end or "9999")
+    cells = merge_reports(project, [one for one in reports if touches(one, start, end)])
+    cells = _keep_between(cells, "forecast_version", reach.first, reach.last)
+    cells = _keep_between(cells, "timestamp", reach.start, reach.end)
+    keys = list(project.store.spec.series_keys)
+    return keep_latest(cells, keys) if reach.latest_only else cells
+
+
+def list_reports(project: Project, until: str, *, after: str | None = None) -> list[OutputManifest]:
+    """Return the newest writing of each report of the versions after one, up to another, oldest first."""
+    outputs = project.store.outputs
+    first = version_number(after) + 1 if after else 1
+    numbers = outputs.newest_numbers(CELLS) if until else {}
+    wanted = sorted(version for version in numbers if version_key(first) <= version <= until)
+    return [outputs.manifest_at(CELLS, version, numbers[version]) for version in wanted]
+
+
+def _add_reports(project: Project, reports: Sequence[OutputManifest]) -> pd.DataFrame:
+    """Return the sums of some reports, groups without cells left out."""
+    rows: dict[tuple[str, ...], list[Any]] = {}
+    for report in reports:
+        rows.setdefault(tuple(report.facts["sums"]["columns"]), []).extend(report.facts["sums"]["rows"])
+    frames = [pd.DataFrame(values, columns=list(columns)) for columns, values in rows.items() if values]
+    sums = add_sums(pd.concat([sum_cells(no_cells(project), SUMS_BY), *frames], ignore_index=True), SUMS_BY)
+    return sums[sums["n"] > 0]
+
+
+def _name_series(project: Project, cells: pd.DataFrame) -> pd.DataFrame:
+    """Return cells with the column `series`, empty where the use case has one series."""
+    keys = list(project.store.spec.series_keys)
+    if not keys:
+        return cells.assign(series=pd.Series("", cells.index, "str"))
+    names = cells[keys].drop_duplicates()
+    labels = pd.Series([label_series(row) for row in names.to_numpy()], names.index, "str")
+    return cells.merge(names.assign(series=labels), on=keys)
+
+
+def _columns(by: By) -> list[str]:
+    """Return by what columns cells are summed, so that they can be measured by what is asked for."""
+    return [*SUMS_BY, "series"] if by == "series" else list(SUMS_BY)
+
+
+def _measure(sums: pd.DataFrame, by: By) -> pd.DataFrame:
+    return measure_bins(sums) if by == "bin" else measure(sums, by=GROUPS[by])
+
+
+def _keep_between(table: pd.DataFrame, column: str, first: object, last: object) -> pd.DataFrame:
+    """Return the rows whose value lies between two, themselves included; None: no bound."""
+    table = table if first is None else table[table[column] >= first]
+    return table if last is None else table[table[column] <= last]
+
+
+def _read_former(project: Project, version: str, forecasts: pd.DataFrame, touched: pd.DataFrame) -> pd.DataFrame:
+    """Return the newest earlier scores of the forecasts that a version's actuals touch.
+
+    A forecast can have been scored only after it was made, so reports are looked at back to the oldest of them.
+    """
+    names = {project.store.spec.timestamp: "timestamp"}
+    keys = touched.rename(columns=names)[[*project.store.spec.series_keys, "timestamp"]]
+    wanted = forecasts.merge(keys, on=list(keys.columns))[identify_scored(project)]
+    oldest = version_number(min(wanted["forecast_version"], default=version)) + 1
+    if oldest >= version_number(version):
+        return no_cells(project)
+    first, last = str(wanted["timestamp"].min()), str(wanted["timestamp"].max())
+    before = version_key(version_number(version) - 1)
+    walked = project.store.outputs.walk_back(CELLS, before, first=version_key(oldest))
+    reports = [report for report in walked if touches(report, first, last)]
+    former = merge_reports(project, reports[::-1])
+    return former.merge(wanted, on=identify_scored(project)) if len(former) else no_cells(project)

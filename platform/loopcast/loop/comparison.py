@@ -10,7 +10,7 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.simulation import Policy, SimulatedTurn
-from loopcast.reflection.accuracy import measure_cells, score_naives
+from loopcast.reflection.accuracy import measure_cells
 from loopcast.use_case.policies import Budget, Challenger, Policies
 
 DECISION, REFERENCE = "decision", "daily_rebuild"
@@ -67,7 +67,7 @@ def compare_policies(turns: Iterable[SimulatedTurn], spec: TableSpec) -> list[di
         played.setdefault(turn.policy, []).append(turn)
     identity = [*spec.series_keys, "forecast_version", "timestamp"]
     cells = _keep_common({name: _join_cells(own, identity) for name, own in played.items()}, identity)
-    rows = [{"policy": name, **_measure(cells[name], own, spec), **_add_up(own)} for name, own in played.items()]
+    rows = [{"policy": name, **_measure(cells[name]), **_add_up(own)} for name, own in played.items()]
     reference = next((row for row in rows if row["policy"] == REFERENCE), None)
     return rows if reference is None else [{**row, **_relate(row, reference)} for row in rows]
 
@@ -90,12 +90,11 @@ def _keep_common(cells: dict[str, pd.DataFrame], identity: list[str]) -> dict[st
     return {name: common.merge(own, on=identity) for name, own in cells.items()}
 
 
-def _measure(cells: pd.DataFrame, turns: Sequence[SimulatedTurn], spec: TableSpec) -> dict[str, Any]:
+def _measure(cells: pd.DataFrame) -> dict[str, Any]:
     names = ("mae", "rmse", "skill_pct", "coverage_pct")
     if cells.empty:
         return {"n": 0, **dict.fromkeys(names)}
-    naives = pd.concat([turn.naives for turn in turns if len(turn.naives)], ignore_index=True)
-    found = {**measure_cells(cells), **score_naives(cells, naives, list(spec.series_keys))}
+    found = measure_cells(cells)
     return {"n": len(cells), **{name: found.get(name) for name in names}}
 
 

@@ -12,7 +12,7 @@ from itertools import islice
 import pandas as pd
 
 from loopcast.errors import CallerError, DamageError, DataError, ModelError, NotFoundError
-from loopcast.loop.accuracy import choose_production
+from loopcast.loop.actuals import choose_production
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window

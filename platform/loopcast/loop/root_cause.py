@@ -11,7 +11,8 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec, label_series
 from loopcast.errors import NotFoundError
-from loopcast.loop.accuracy import CELLS, find_production
+from loopcast.loop.accuracy import CELLS
+from loopcast.loop.actuals import find_production
 from loopcast.loop.explanation import MISSING, explain_cells, find_previous, identify_cells
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project

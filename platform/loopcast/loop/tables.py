@@ -11,7 +11,6 @@ from itertools import pairwise
 from typing import Any
 
 import pandas as pd
-import pandera.pandas as pa
 
 from loopcast.dataops.table import TableSpec
 from loopcast.loop.accuracy import CELLS
@@ -21,7 +20,7 @@ from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import NAIVE
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import list_refused
-from loopcast.schemas import DESCRIPTIONS, forecast_schema, leaderboard_schema
+from loopcast.schemas import DESCRIPTIONS, forecast_schema, leaderboard_schema, plain_dtypes
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord
 from loopcast.store.warehouse import TableLayout
@@ -92,7 +91,7 @@ class OutputTable:
 
 
 def _forecast_columns(spec: TableSpec) -> dict[str, str]:
-    return {"forecast_version": TEXT, **_dtypes_of(forecast_schema(spec.series_keys)), "zoo": TEXT}
+    return {"forecast_version": TEXT, **plain_dtypes(forecast_schema(spec.series_keys)), "zoo": TEXT}
 
 
 def _cell_columns(spec: TableSpec) -> dict[str, str]:
@@ -101,16 +100,7 @@ def _cell_columns(spec: TableSpec) -> dict[str, str]:
 
 
 def _leaderboard_columns(_: TableSpec) -> dict[str, str]:
-    return {"build": TEXT, "version": TEXT, **_dtypes_of(leaderboard_schema())}
-
-
-def _dtypes_of(schema: pa.DataFrameSchema) -> dict[str, str]:
-    """Return a schema's dtypes as we write them: pandera has names of its own for times and texts."""
-    kinds = {name: str(kind) for name, kind in schema.dtypes.items()}
-    return {
-        name: kind if kind in (NUMBER, COUNT) else MOMENT if kind.startswith("datetime64") else TEXT
-        for name, kind in kinds.items()
-    }
+    return {"build": TEXT, "version": TEXT, **plain_dtypes(leaderboard_schema())}
 
 
 def _read(project: Project, manifest: OutputManifest) -> pd.DataFrame:
@@ -122,7 +112,8 @@ def _read_forecast(project: Project, manifest: OutputManifest) -> pd.DataFrame:
 
 
 def _read_cells(project: Project, manifest: OutputManifest) -> pd.DataFrame:
-    return _read(project, manifest).assign(report=manifest.partition)
+    cells = _read(project, manifest).assign(report=manifest.partition)
+    return cells[list(_cell_columns(project.store.spec))]  # which naives there are differs from zoo to zoo
 
 
 def _read_summary(project: Project, manifest: OutputManifest) -> pd.DataFrame:  # noqa: ARG001 - the manifest has it all

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from loopcast.loop.accuracy import LOOK_BACK, find_production
+from loopcast.loop.accuracy import LOOK_BACK
+from loopcast.loop.actuals import find_production
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_targets

@@ -106,6 +106,27 @@ def draw_duel(losses: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(alt.layer(zero, base.mark_line(color=INK, point=True).encode(y=axis)), title=title)
 
 
+def draw_steps(table: pd.DataFrame, *, title: str, unit: str) -> str:
+    """Return an SVG of the mean absolute error and the bias by samples ahead.
+
+    Args:
+        table: columns `samples_ahead`, `mae`, `bias`.
+        title: printed above the chart.
+        unit: unit of the errors.
+    """
+    long = table.melt("samples_ahead", ["mae", "bias"], var_name="measure", value_name="error")
+    chart = (
+        alt.Chart(long)
+        .mark_line(point=True)
+        .encode(
+            x=alt.X("samples_ahead:Q", title="samples ahead", axis=alt.Axis(tickMinStep=1)),
+            y=alt.Y("error:Q", title=unit or None),
+            color=alt.Color("measure:N", title=None),
+        )
+    )
+    return _render(chart, title=title)
+
+
 def draw_control(points: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of a control chart: the newest values, the limits, and the values beyond them.
 

@@ -1,23 +1,23 @@
-"""Production accuracy: forecasts that were really made, joined with the actuals that came later.
+"""Production accuracy: forecasts that were really made, joined with the actuals that came later, as sums and measures.
 
 Which version the actuals are taken from is the caller's choice; what follows from the report is the decision's.
+Everything is measured from sums over cells, so that the accuracy of many reports is the sum of theirs.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from loopcast.dataops.table import TableSpec
-from loopcast.zoo.arrays import FloatArray
-from loopcast.zoo.measures import (
-    interval_coverage,
-    mean_absolute_error,
-    mean_error,
-    root_mean_squared_error,
-)
+from loopcast.schemas import accuracy_schema
 
 NAIVE, NAIVE_ERROR = "seasonal_naive", "naive_error"
+ALL = "all"
+BESIDE = ("n", "own", "naive")  # per seasonal naive, on the cells that it spoke on
+SUMS_BY = ("forecast_version", "bin", "samples_ahead")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,16 +25,18 @@ class AccuracyReport:
     """How good forecasts were.
 
     Args:
-        summary: `n` scored and `n_unscored` forecasts; `mae`, `rmse`, `bias` (forecast minus actual) in the target's
-            unit; `coverage_pct`; `mae_<member>` of each seasonal naive on the same cells; `skill_pct`, by how much the
-            MAE is below the best of them. A figure that does not exist is left out.
-        by_bin: see `loopcast.schemas.accuracy_schema`.
-        cells: the forecasts that could be scored, with `actual`, `error` (actual minus forecast) and `naive_error`
-            (mean absolute error of the seasonal naives; NaN where none spoke).
+        summary: `n` scored and `n_unscored` forecasts; the measures of `loopcast.schemas.accuracy_schema`;
+            `mae_<member>` of each seasonal naive on the cells that it spoke on; `skill_pct`, by how much the MAE is
+            below the best of them. A figure that does not exist is left out.
+        by_bin: see `loopcast.schemas.accuracy_schema`; the first row is the whole.
+        by_samples_ahead: the same per step, nearest first, without the whole.
+        cells: the forecasts that could be scored, with `actual`, `error` (actual minus forecast), a column per
+            seasonal naive with what it said, and `naive_error`, the mean of their absolute errors.
     """
 
     summary: dict[str, float]
     by_bin: pd.DataFrame
+    by_samples_ahead: pd.DataFrame
     cells: pd.DataFrame
 
 
@@ -55,17 +57,13 @@ def score_forecasts(
         spec: the table's specification.
         latest_only: of forecasts for the same series and timestamp, score the one with the newest origin only.
     """
-    cells = join_actuals(forecasts, actuals, spec)
-    unscored = len(forecasts) - len(cells)
     keys = list(spec.series_keys)
-    if latest_only:
-        cells = cells.sort_values("origin", kind="stable").drop_duplicates([*keys, "timestamp"], keep="last")
-        cells = cells.sort_values([*keys, "timestamp"], kind="stable").reset_index(drop=True)
-    cells = cells.assign(**{NAIVE_ERROR: compare_naives(cells, members, keys)})
-    summary = {"n": float(len(cells)), "n_unscored": float(unscored)}
-    if len(cells):
-        summary |= measure_cells(cells) | score_naives(cells, members, keys)
-    return AccuracyReport(summary=summary, by_bin=measure_bins(cells), cells=cells)
+    cells = join_naives(join_actuals(forecasts, actuals, spec), members, keys)
+    unscored = len(forecasts) - len(cells)
+    cells = keep_latest(cells, keys) if latest_only else cells
+    sums = sum_cells(cells, [name for name in SUMS_BY if name in cells.columns])
+    summary = {"n": float(len(cells)), "n_unscored": float(unscored), **summarise(sums)}
+    return AccuracyReport(summary, measure_bins(sums), measure(sums, by="samples_ahead"), cells)
 
 
 def join_actuals(forecasts: pd.DataFrame, actuals: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -76,54 +74,172 @@ def join_actuals(forecasts: pd.DataFrame, actuals: pd.DataFrame, spec: TableSpec
     return cells.assign(error=cells["actual"] - cells["forecast"])
 
 
-def measure_cells(cells: pd.DataFrame) -> dict[str, float]:
-    """Return the measures of some scored forecasts."""
-    y_true, y_pred = cells["actual"].to_numpy(), cells["forecast"].to_numpy()
-    return {
-        "mae": mean_absolute_error(y_true, y_pred),
-        "rmse": root_mean_squared_error(y_true, y_pred),
-        "bias": mean_error(y_true, y_pred),
-        "coverage_pct": interval_coverage(y_true, cells["lower"].to_numpy(), cells["upper"].to_numpy()),
-    }
+def join_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return scored forecasts with what each seasonal naive said from the same origin, and their mean absolute error.
 
-
-def measure_bins(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the measures over all and per bin of samples ahead, nearest first."""
-    groups = [("all", cells)] if len(cells) else []
-    ordered = cells.sort_values("samples_ahead", kind="stable")
-    groups += [(str(name), group) for name, group in ordered.groupby("bin", sort=False)]
-    rows = [{"bin": name, "n": len(group), **measure_cells(group)} for name, group in groups]
-    table = pd.DataFrame(rows, columns=["bin", "n", "mae", "rmse", "bias", "coverage_pct"])
-    numbers = dict.fromkeys(["mae", "rmse", "bias", "coverage_pct"], "float64")
-    return table.astype({"bin": "str", "n": "int64", **numbers})
-
-
-def compare_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: list[str]) -> FloatArray:
-    """Return the mean absolute error of the seasonal naives on each cell; NaN where none spoke."""
-    if members.empty or cells.empty:
-        return np.full(len(cells), np.nan)
-    naive = members[members["member"].str.startswith(NAIVE)]
-    identity = [*keys, "timestamp", "origin"]
-    joined = (
-        cells[[*identity, "actual"]]
-        .assign(row=np.arange(len(cells)))
-        .merge(naive[[*identity, "forecast"]], on=identity, how="inner")
-    )
-    size = (joined["actual"] - joined["forecast"]).abs().groupby(joined["row"]).mean()
-    return size.reindex(np.arange(len(cells))).to_numpy(dtype=np.float64)
-
-
-def score_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: list[str]) -> dict[str, float]:
-    """Return the MAE of each seasonal naive and the skill, all on the cells that every one of them spoke on."""
+    All of that is missing where they were silent.
+    """
     naive = members[members["member"].str.startswith(NAIVE)] if len(members) else members
     if not len(naive):
+        return cells.assign(**{NAIVE_ERROR: np.nan})
+    version = [name for name in ("forecast_version",) if name in naive.columns and name in cells.columns]
+    identity = [*version, *keys, "timestamp", "origin"]
+    wide = naive.pivot_table(index=identity, columns="member", values="forecast", aggfunc="last")
+    joined = cells.merge(wide.reset_index(), on=identity, how="left")
+    return joined.assign(**{NAIVE_ERROR: joined[wide.columns].sub(joined["actual"], axis=0).abs().mean(axis=1)})
+
+
+def keep_latest(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return of the forecasts for the same series and timestamp the one with the newest origin."""
+    order = [name for name in ("origin", "forecast_version") if name in cells.columns]
+    latest = cells.sort_values(order, kind="stable").drop_duplicates([*keys, "timestamp"], keep="last")
+    return latest.sort_values([*keys, "timestamp"], kind="stable").reset_index(drop=True)
+
+
+def sum_cells(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return what the measures are made of, summed over the cells of each group; sums of disjoint cells may be added.
+
+    Args:
+        cells: scored forecasts.
+        by: columns that make the groups, at least one.
+
+    Returns:
+        The columns `by`; `n`, `abs_error`, `squared_error`, `excess` (forecast minus actual), `n_zero` (actual 0),
+        `abs_share` (error over actual, where that is not 0), `n_inside`, `width`; the pinball losses of the interval's
+        ends; and per seasonal naive `n:`, `own:` and `naive:<member>`, on the cells that it spoke on.
+    """
+    y_true, y_pred = cells["actual"].to_numpy(dtype="float64"), cells["forecast"].to_numpy(dtype="float64")
+    lower, upper = cells["lower"].to_numpy(dtype="float64"), cells["upper"].to_numpy(dtype="float64")
+    size, is_zero = np.abs(y_true - y_pred), y_true == 0.0
+    tail = 0.5 - cells["level"].to_numpy(dtype="float64") / 200.0
+    addends = {
+        "n": np.ones(len(cells)),
+        "abs_error": size,
+        "squared_error": size**2,
+        "excess": y_pred - y_true,
+        "n_zero": is_zero.astype("float64"),
+        "abs_share": np.where(is_zero, 0.0, size / np.abs(np.where(is_zero, 1.0, y_true))),
+        "n_inside": ((lower <= y_true) & (y_true <= upper)).astype("float64"),
+        "width": upper - lower,
+        "pinball_lower": np.maximum(tail * (y_true - lower), (tail - 1.0) * (y_true - lower)),
+        "pinball_upper": np.maximum((1.0 - tail) * (y_true - upper), -tail * (y_true - upper)),
+    }
+    for name in list_naives(cells):
+        said = cells[name].to_numpy(dtype="float64")
+        spoke = np.isfinite(said)
+        parts = (spoke, np.where(spoke, size, 0.0), np.where(spoke, np.abs(y_true - said), 0.0))
+        addends |= {f"{part}:{name}": np.asarray(values, "float64") for part, values in zip(BESIDE, parts, strict=True)}
+    return add_sums(pd.concat([cells[list(by)], pd.DataFrame(addends, index=cells.index)], axis=1), by)
+
+
+def add_sums(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Return sums added up within groups; what one of them does not have counts as nothing."""
+    values = [name for name in sums.columns if name not in SUMS_BY and name not in by]
+    groups = sums.assign(**{name: sums[name].fillna(0.0) for name in values})
+    return groups.groupby(list(by), sort=False, as_index=False)[values].sum()
+
+
+def subtract_sums(sums: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:
+    """Return sums less those of former scores of the same cells."""
+    values = [name for name in former.columns if name not in SUMS_BY]
+    less = former.assign(**{name: -former[name] for name in values})
+    return add_sums(pd.concat([part for part in (sums, less) if len(part)] or [sums], ignore_index=True), SUMS_BY)
+
+
+def measure(sums: pd.DataFrame, *, by: str) -> pd.DataFrame:
+    """Return the measures per group, in ascending order of the groups.
+
+    `mape_pct` leaves out the `n_zero` cells whose actual is 0. `mase` is the MAE over that of the seasonal naive with
+    the shortest season on the same cells and from the same origins: not its in-sample error of one step, which would
+    tell nothing of the hours that are forecast. The point forecast is judged as the median.
+
+    Args:
+        sums: see `sum_cells`; groups without cells are left out.
+        by: the column that makes the groups.
+
+    References:
+        Hyndman and Koehler (2006), Another look at measures of forecast accuracy, sections 2.1 to 2.4.
+        Koenker and Bassett (1978), Regression quantiles, eq. 1.1.
+
+    Examples:
+        >>> cells = pd.DataFrame({"bin": ["near"] * 2, "actual": [2.0, 0.0], "forecast": [1.0, 3.0],
+        ...     "lower": [0.0, 1.0], "upper": [2.0, 4.0], "level": [80.0] * 2, "seasonal_naive_24": [6.0, 0.0]})
+        >>> found = measure(sum_cells(cells, ["bin"]), by="bin")
+        >>> found[["mae", "mape_pct", "n_zero", "mase", "bias"]].to_dict("records")
+        [{'mae': 2.0, 'mape_pct': 50.0, 'n_zero': 1, 'mase': 1.0, 'bias': 1.0}]
+    """
+    groups = add_sums(sums, [by])
+    groups = groups[groups["n"] > 0.5].sort_values(by, kind="stable", ignore_index=True)
+    n = groups["n"]
+    told = {
+        by: groups[by],
+        "n": n.round().astype("int64"),
+        "mae": groups["abs_error"] / n,
+        "rmse": np.sqrt(groups["squared_error"].clip(lower=0.0) / n),
+        "mape_pct": 100.0 * _ratio(groups["abs_share"], n - groups["n_zero"]),
+        "n_zero": groups["n_zero"].round().astype("int64"),
+        "mase": _scale(groups),
+        "bias": groups["excess"] / n,
+        "pinball_lower": groups["pinball_lower"] / n,
+        "pinball_median": groups["abs_error"] / n / 2.0,
+        "pinball_upper": groups["pinball_upper"] / n,
+        "coverage_pct": (100.0 * groups["n_inside"] / n).clip(0.0, 100.0),
+        "width": groups["width"] / n,
+    }
+    return pd.DataFrame(told)[list(accuracy_schema(by).columns)]
+
+
+def measure_bins(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures over all and per bin of samples ahead, nearest first."""
+    nearest = sums.groupby("bin")["samples_ahead"].min()
+    bins = measure(sums, by="bin")
+    bins = bins.sort_values("bin", key=lambda names: names.map(nearest), kind="stable")
+    return pd.concat([part for part in (measure_all(sums), bins) if len(part)] or [bins], ignore_index=True)
+
+
+def measure_all(sums: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures over all cells as the one row of the bin `all`; no row where there is no cell."""
+    return measure(sums.drop(columns="bin", errors="ignore").assign(bin=pd.Series(ALL, sums.index, "str")), by="bin")
+
+
+def summarise(sums: pd.DataFrame) -> dict[str, float]:
+    """Return the measures over all, the MAE of each seasonal naive, and the skill against the best of them."""
+    whole = measure_all(sums)
+    if whole.empty:
         return {}
-    identity = [*keys, "timestamp", "origin"]
-    wide = naive.pivot_table(index=identity, columns="member", values="forecast", aggfunc="last").dropna()
-    joined = cells.merge(wide.reset_index(), on=identity, how="inner")
-    if joined.empty:
-        return {}
-    y_true = joined["actual"].to_numpy()
-    found = {f"mae_{name}": mean_absolute_error(y_true, joined[name].to_numpy()) for name in wide.columns}
-    best, own = min(found.values()), float(np.mean(np.abs(joined["error"].to_numpy())))
-    return found | ({"skill_pct": 100.0 * (1.0 - own / best)} if best > 0 else {})
+    told = {str(name): float(value) for name, value in whole.iloc[0].drop("bin").items() if np.isfinite(value)}
+    total = sums.drop(columns=[*SUMS_BY], errors="ignore").fillna(0.0).sum()
+    spoke = [name for name in list_naives(sums) if total[f"n:{name}"] > 0.5]
+    told |= {f"mae_{name}": float(total[f"naive:{name}"] / total[f"n:{name}"]) for name in spoke}
+    ratios = [total[f"own:{name}"] / total[f"naive:{name}"] for name in spoke if total[f"naive:{name}"] > 0.0]
+    return told | ({"skill_pct": float(100.0 * (1.0 - max(ratios)))} if ratios else {})
+
+
+def measure_cells(cells: pd.DataFrame) -> dict[str, float]:
+    """Return the same of scored forecasts, which hold what the seasonal naives said."""
+    return summarise(sum_cells(cells, ["bin"]))
+
+
+def list_naives(table: pd.DataFrame) -> list[str]:
+    """Return the seasonal naives that cells or sums tell of, the shortest season first.
+
+    Examples:
+        >>> list_naives(pd.DataFrame(columns=["seasonal_naive_168", "own:seasonal_naive_24", "mae"]))
+        ['seasonal_naive_24', 'seasonal_naive_168']
+    """
+    names = {str(name).rsplit(":", 1)[-1] for name in table.columns}
+    found = sorted(name for name in names if name.startswith(NAIVE))
+    return sorted(found, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
+
+
+def _scale(groups: pd.DataFrame) -> pd.Series:
+    """Return the error over that of the shortest season's naive that spoke in each group, missing where none did."""
+    scaled = pd.Series(np.nan, groups.index, dtype="float64")
+    for name in list_naives(groups):
+        scaled = scaled.fillna(_ratio(groups[f"own:{name}"], groups[f"naive:{name}"]))
+    return scaled
+
+
+def _ratio(above: pd.Series, below: pd.Series) -> pd.Series:
+    """Return the ratio, missing where the denominator is not positive."""
+    return above / below.where(below > 0.0)
