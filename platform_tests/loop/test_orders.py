@@ -123,6 +123,10 @@ def test_keeping_can_be_overruled_by_a_wider_search(project: Project) -> None:
     assert (made.decision.action, made.build.search) == ("experiment", "wide")
     tried = [set(run_experiment(project, build, now=NOW).leaderboard["member"]) for build in ("b0001", "b0002")]
     assert tried[0] < tried[1], "members beside those of the use case"
+    take_turn(project, make_counts("2024-02-28", 1))
+    told = {cost["action"]: cost["cpu_s"] for cost in read_newest(project).costs}  # type: ignore[union-attr]
+    assert told["experiment"] > 0.0
+    assert told["rebuild"] > told["retrain"] > told["keep"] == 0.0
 
 
 def test_a_decision_outside_its_hours_is_carried_out_when_they_begin(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def make_policy(project: Project) -> RebuildPolicy:
         budget_builds=rebuild.budget.builds,
         hours=rebuild.budget.hours,
         approval=rebuild.approval,
-        min_scored_versions=make_limits(project).min_scored_versions,
+        min_scored_versions=min(rebuild.rest, rebuild.window),
     )
 
 

@@ -5,6 +5,7 @@ Backtests, ranking and building are the domain's; here is what is read, written 
 
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from time import process_time
 from typing import Any
 
 import pandas as pd
@@ -103,7 +104,7 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
         NotFoundError: nobody asked for that build.
         ModelError: every member failed.
     """
-    request = find_build(project, build)
+    request, started = find_build(project, build), process_time()
     store, seen = project.store, read_build(project, request.version)
     panel, spec = seen.panel, replace(project.use_case.zoo, preprocessing=seen.preprocessing, search=request.search)
     zoo_from_elsewhere = None if request.imported is None else read_zoo(project, request.imported)
@@ -121,7 +122,8 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
         "zoo_digest": digest,
     }
     store.outputs.write(BACKTESTS, build, cells, pins=pins, now=now)
-    manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now)
+    cost = {"cpu_s": process_time() - started}
+    manifest = store.outputs.write(LEADERBOARDS, build, leaderboard, pins=pins, now=now, facts=cost)
     verdict, losses = _settle(project, request, gate, tested, panel, spec, digest=digest, now=now)
     zoo = open_zoo(project, request, now=now) if verdict.zoo else None
     failures = pd.DataFrame([asdict(failure) for failure in tested.failures], columns=["member", "reason"])

@@ -6,6 +6,7 @@ Building zoos is in `loopcast.loop.experiment`, judging forecasts in `loopcast.l
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from time import process_time
 
 import pandas as pd
 
@@ -67,7 +68,9 @@ def forecast_version(
         raise DataError(
             f"{version} is {record.status}: it has no data of its own. Forecast {record.parent}, its parent"
         )
+    started = process_time()
     learned = learn_version(project, record, digest=digest)
+    cpu_s = process_time() - started
     seen = learned.seen or read_window(project, record, learned.zoo)
     prediction = predict(learned.zoo, seen.panel)
     keys = store.spec.series_keys
@@ -89,6 +92,7 @@ def forecast_version(
         "situations_unmet": list(prediction.situations_unmet),
         "notes": [*describe_imputed(seen.panel), *prediction.notes],
         "rows_read": seen.rows_read,
+        "cpu_s": cpu_s,
     }
     store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
     manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)

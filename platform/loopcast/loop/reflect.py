@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from loopcast.errors import CallerError, ConflictError
+from loopcast.loop.costs import read_costs, read_hints
 from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, find_decision, read_newest
 from loopcast.loop.evidence import gather_evidence, make_policy, tell_clock
 from loopcast.loop.forces import (
@@ -121,8 +122,8 @@ def _take(
         since=known.since if known and _waits_on(known.decision, decision) else decision_key(number),
         course=_go_on(course, evidence, decision, newest.version, orders=orders),
         asked=asked,
-        costs=(),
-        hints=(),
+        costs=tuple(cost.to_dict() for cost in read_costs(project, evidence, version=newest.version)),
+        hints=read_hints(project, evidence, version=newest.version),
     )
     try:
         taken = append_decision(project, record, now=now)
