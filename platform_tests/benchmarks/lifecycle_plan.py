@@ -94,7 +94,7 @@ def plan_deliveries(history: pd.DataFrame, *, quiet: int = 1) -> Iterator[Delive
     """
     plan = Plan(history)
     yield Delivery("until-2017-04-01.csv", to_csv(plan.rows(pd.Timestamp.min, START)))
-    yield from _days(plan, 9 * quiet)
+    yield from _days(plan, 8 * quiet)
     yield Delivery("broken.csv", b"datetime,traffic_volume\n2017-04-10 00:00:00,many\n2017-04-10 00:30:00,5\n", INVALID)
     yield from _days(plan, 2 * quiet)
     yield plan.deliver(KILLED)
@@ -109,11 +109,11 @@ def plan_deliveries(history: pd.DataFrame, *, quiet: int = 1) -> Iterator[Delive
     yield plan.deliver(MISSING)
     yield from _days(plan, 3 * quiet)
     yield from _spell(plan, HOLIDAY, rest_like_sunday, days=6)
-    yield from _days(plan, 4 * quiet)
+    yield from _days(plan, 3 * quiet)
     plan.changes.append(shift_level)
-    yield from (plan.deliver(LEVEL) for _ in range(12))
+    yield from (plan.deliver(LEVEL) for _ in range(11))
     plan.changes.append(spread_out)
-    yield from (plan.deliver(VARIANCE) for _ in range(10))
+    yield from (plan.deliver(VARIANCE) for _ in range(9))
 
 
 def kill_predictor(rows: pd.DataFrame, _: Plan) -> pd.DataFrame:

@@ -152,7 +152,7 @@ def count_runs(project: Project, instance: dg.DagsterInstance, *, killed: int) -
         killed: how many runs were killed: each needs one more.
     """
     records = sorted(instance.get_run_records(limit=LIMIT), key=lambda record: record.create_timestamp)
-    kinds = [(_kind_of(record.dagster_run), record) for record in records]
+    kinds = [(kind_of(record.dagster_run), record) for record in records]
     found = Counter(kind for kind, _ in kinds)
     versions, builds, zoos = len(project.store.versions.records()), list_builds(project), list_zoos(project)
     first_zoo = zoos[0].version if zoos else None
@@ -205,7 +205,7 @@ def _list_surplus(count: RunCount, kinds: Sequence[tuple[str, dg.RunRecord]]) ->
     )
 
 
-def _kind_of(run: dg.DagsterRun) -> str:
+def kind_of(run: dg.DagsterRun) -> str:
     """Return what a run makes: `turn` for the whole chain, else the first of its assets along it."""
     nouns = {key.path[-1] for key in run.asset_selection or ()}
     if CHAIN_START in nouns:

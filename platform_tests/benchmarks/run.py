@@ -29,6 +29,7 @@ NAMES = (
     "policies",
     "turns",
     "lifecycle",
+    "lifecycle_quick",
 )
 
 
