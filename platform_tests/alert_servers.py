@@ -43,6 +43,7 @@ class MailSink:
 
     tls: ssl.SSLContext | None = None
     refused: tuple[str, ...] = ()
+    log_in: str = "235 welcome"
     port: int = 0
     mails: list[Mail] = field(default_factory=list)
     server: socketserver.ThreadingTCPServer | None = None
@@ -113,7 +114,7 @@ class _Conversation:
             self.lines, self.encrypted = self.connection.makefile("rb"), True
         elif verb == "AUTH":
             self.user = base64.b64decode(rest.split()[1]).decode().split("\0")[1]
-            self.say("235 welcome")
+            self.say(self.sink.log_in)
         elif verb == "RCPT":
             address = rest.partition("<")[2].partition(">")[0]
             is_refused = address in self.sink.refused

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import requests
@@ -21,7 +22,8 @@ from loopcast.sources.secrets import Secrets, describe_url
 from loopcast.use_case.alerts import SlackChannel, TeamsChannel, WebhookChannel
 
 TIMEOUT_S = 10.0
-SLACK_LIMIT, TEAMS_LIMIT = 2_500, 700  # characters of one notice
+SLACK_LIMIT, TEAMS_LIMIT = 2_500, 900  # characters of one notice
+TEAMS_NOTICES = 15
 SIGNATURE, IDEMPOTENCY = "X-Loopcast-Signature", "Idempotency-Key"
 CARD = "http://adaptivecards.io/schemas/adaptive-card.json"
 TOLD_ANYWAY = "endpoint returned HTTP error"  # Teams says 200 and this
@@ -86,6 +88,8 @@ def write_slack(message: Message) -> dict[str, Any]:
 
 def write_teams(message: Message) -> dict[str, Any]:
     """Return a message as an adaptive card in the envelope that Teams takes."""
+    more = max(0, len(message.items) - TEAMS_NOTICES)
+    message = replace(message, items=message.items[:TEAMS_NOTICES], left_out=message.left_out + more)
     body: list[dict[str, Any]] = [_text(message.subject, weight="Bolder", size="Medium")]
     for item in message.items:
         color = {"resolved": "Good", "over": "Good"}.get(item["what"]) or (

@@ -81,7 +81,6 @@ def build_alert_sensor(stage: Stage, watched: Watched) -> dg.SensorDefinition:
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={stage.resource_key},
-        asset_selection=dg.AssetSelection.groups(stage.names.use_case),
         description="Tells the responsible people what is the matter: once, how often, and when it is over.",
     )
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
@@ -259,15 +258,15 @@ def _explain_run(instance: dg.DagsterInstance, names: Names, run: dg.DagsterRun)
 
 
 def _later_attempts(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[dg.DagsterRunStatus]:
-    """Return how later runs of the same job and partition stand."""
+    """Return how later runs of the same turn stand, or of the same assets and partition."""
     run = record.dagster_run
     same = dg.RunsFilter(
-        job_name=run.job_name,
-        tags={name: run.tags[name] for name in (USE_CASE, PARTITION) if name in run.tags},
+        tags={name: run.tags[name] for name in (USE_CASE, TURN, PARTITION) if name in run.tags},
         created_after=record.create_timestamp,
     )
-    later = instance.get_run_records(same, limit=MOST_ATTEMPTS)
-    return [one.dagster_run.status for one in later if one.dagster_run.asset_selection == run.asset_selection]
+    later = [one.dagster_run for one in instance.get_run_records(same, limit=MOST_ATTEMPTS)]
+    # A turn's next attempt may leave out what the first one has done.
+    return [one.status for one in later if TURN in run.tags or one.asset_selection == run.asset_selection]
 
 
 def _is_undecided(record: dg.RunRecord, later: Collection[dg.DagsterRunStatus], *, now: datetime) -> bool:
@@ -303,7 +302,7 @@ def _recovery(instance: dg.DagsterInstance, project: Project, alert: Alert) -> s
 
 
 def _events_of(book: Book, found: Observed) -> Iterator[str]:
-    for alert in book.open:
+    for alert in book.alerts:  # those that are over among them: a failed run is decided on later
         yield from alert.events
     yield from (finding.event for finding in found.findings)
 
