@@ -9,6 +9,7 @@ NAMES = (
     "demo",
     "latency",
     "minimal",
+    "alerts",
     "store",
     "faults",
     "crash",

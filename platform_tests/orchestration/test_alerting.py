@@ -14,10 +14,12 @@ from alert_servers import MailSink
 from loopcast.loop.contract import settle_version
 from loopcast.orchestration.alerting import INTERVAL_SECONDS, build_alert_sensor, list_watched
 from loopcast.orchestration.component import build_use_case_defs
-from loopcast.orchestration.names import TURN, USE_CASE
+from loopcast.orchestration.instance import add_keys, open_instance
+from loopcast.orchestration.names import TURN, USE_CASE, Names
 from loopcast.orchestration.resources import ProjectResource
+from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.stage import Stage
-from made_use_case import YAML, make_counts, make_project, send
+from made_use_case import YAML, make_counts, make_home, make_project, send
 
 MAIL = "  alerts: {channels: [{kind: mail}], digest: 1min}\n  steward:"
 RUN = dg.DagsterRunStatus
@@ -202,3 +204,29 @@ def test_a_lost_cursor_neither_repeats_nor_forgets(watch: Watch) -> None:
 def test_the_definitions_with_the_sensor_load(watch: Watch) -> None:
     dg.Definitions.validate_loadable(watch.defs)
     assert build_alert_sensor(Stage(watch.project.use_case), list_watched(Stage(watch.project.use_case), [])).name
+
+
+def test_real_runs_on_a_real_instance_a_refused_update_and_an_asset_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_home(tmp_path, yaml=YAML.format(name="counts").replace("  steward:", MAIL))
+    with open_instance(tmp_path) as instance:
+        watch = Watch(tmp_path, instance, monkeypatch)
+        runner = Runner(watch.project, instance)
+        for number in range(3):
+            send(watch.project, make_counts("2024-01-01", 1).assign(count=-1.0 - number), name=f"file_{number}.csv")
+        assert [outcome.success for _, outcome in runner.turn_all()] == [False] * 3
+        add_keys(instance, Names("counts").builds, ["b0001"])
+        for _ in range(2):
+            failed = runner.materialize("experiment", key="b0001")
+            assert not failed.success
+        assert watch.settle() == ["2 errors"]
+        text = watch.sink.mails[0].text
+        watch.sink.stop()
+    assert "error: an update was refused (v00000003)" in text
+    assert "found     file_2.csv: 24 violations." in text
+    assert "error: the run of experiment failed (b0001)" in text
+    assert f"found     {failed.explanation.split(';')[0][:40]}" in text
+    assert f"look      http://127.0.0.1:3000/runs/{failed.run_id}" in text
+    assert text.count("since") == 2
+    assert "2 times" in text

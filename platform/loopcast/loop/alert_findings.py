@@ -4,11 +4,13 @@ Here belongs looking, at what is new since the last time only. Not here: what Da
 (`loopcast.orchestration.alerting`), and what becomes of a finding.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from loopcast.alerts.alert import Finding, Over
-from loopcast.loop.alert_book import Observed
-from loopcast.loop.decisions import DECISIONS
+from loopcast.loop.alert_book import Book, Observed
+from loopcast.loop.decisions import DecisionRecord, read_newest
 from loopcast.loop.project import Project
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 
@@ -18,15 +20,18 @@ REFUSED = "refused_update/dataset/accepted"
 WORSE = "deterioration/accuracy_report/worse_than_promised"
 
 
-def find_matters(project: Project, *, after: str | None, now: datetime) -> Observed:
+def find_matters(project: Project, book: Book, *, after: str | None, now: datetime) -> Observed:
     """Return all that the store knows.
 
     Args:
         project: the use case.
+        book: what is open.
         after: the newest version that was looked at before.
         now: the present time, aware.
     """
-    return find_refused(project, after=after, now=now) + find_deterioration(project, now=now)
+    newest = read_newest(project)
+    decided = find_deterioration(project, newest, now=now) + find_waiting(project, newest, book, now=now)
+    return find_refused(project, after=after, now=now) + decided
 
 
 def find_refused(project: Project, *, after: str | None, now: datetime) -> Observed:
@@ -46,47 +51,87 @@ def find_refused(project: Project, *, after: str | None, now: datetime) -> Obser
     )
 
 
-def find_deterioration(project: Project, *, now: datetime) -> Observed:
-    """Return whether the newest decision found production worse than promised."""
-    entry = project.store.references.current(DECISIONS)
-    judgement = entry.value["evidence"].get("judgement") if entry else None
-    if entry is None or not judgement or not judgement["scored_versions"]:
+def find_deterioration(project: Project, newest: DecisionRecord | None, *, now: datetime) -> Observed:
+    """Return whether the newest decision found production worse than promised; not over before the episode is.
+
+    Args:
+        project: the use case.
+        newest: the newest decision.
+        now: the present time, aware.
+    """
+    judgement = newest.decision.evidence.get("judgement") if newest else None
+    if newest is None or not judgement or not judgement["scored_versions"]:
         return Observed()
-    decided, unit = entry.value, project.use_case.target.unit
-    if not judgement["is_worse"]:
-        words = f"as promised again after {decided['version']}, decision: {decided['action']}"
-        return Observed(over=(Over(WORSE, now, words),))
-    kind, asset, rule = WORSE.split("/")
+    if judgement["is_worse"]:
+        return Observed((_describe_deterioration(project, newest, judgement),))
+    if newest.course.episode.since is not None:
+        return Observed()
+    words = f"as promised again after {newest.version}, decision: {newest.decision.action}"
+    return Observed(over=(Over(WORSE, now, words),))
+
+
+def find_waiting(project: Project, newest: DecisionRecord | None, book: Book, *, now: datetime) -> Observed:
+    """Return the decision that waits for a person; those that waited before are over.
+
+    Args:
+        project: the use case.
+        newest: the newest decision.
+        book: what is open.
+        now: the present time, aware.
+    """
+    waits = newest is not None and newest.decision.waits_for == "approval"
+    findings = (_describe_waiting(project, newest),) if newest and waits else ()
+    waiting = {finding.key for finding in findings}
+    answered = [alert.key for alert in book.open if alert.newest.kind == "approval" and alert.key not in waiting]
+    words = f"{newest.key} came after it: {newest.decision.action}, {newest.decision.reason}" if newest else ""
+    return Observed(findings, tuple(Over(key, now, words) for key in answered))
+
+
+def _describe_deterioration(project: Project, newest: DecisionRecord, judgement: Mapping[str, Any]) -> Finding:
+    """Return how much worse production is, since when, and what was decided."""
+    unit, promised, decision = project.use_case.target.unit, judgement["promised_mae"], newest.decision
     found = f"mean absolute error {judgement['production_mae']:.6g} {unit} over {judgement['scored_versions']} versions"
     since = f", worse since {judgement['since']}" if judgement["since"] else ""
-    promised = judgement["promised_mae"]
-    return Observed(
-        (
-            Finding(
-                kind=kind,  # type: ignore[arg-type]
-                asset=asset,
-                rule=rule,
-                severity="error",
-                at=entry.at,
-                event=decided["version"],
-                found=f"{found}{since}; decision: {decided['action']} ({decided['rule']})",
-                expected="no more than the zoo promised" + (f", {promised:.6g} {unit}" if promised else ""),
-                to_do="Look at the newest version's root causes, and at the build that reflection opened.",
-                path=f"/assets/{project.name}/accuracy_report",
-                version=decided["version"],
-            ),
-        )
+    return Finding(
+        kind="deterioration",
+        asset="accuracy_report",
+        rule="worse_than_promised",
+        severity="error",
+        at=newest.at or project.store.versions.record(newest.version).settled_at,
+        event=newest.version,
+        found=f"{found}{since}; decision: {decision.action} ({decision.rule})",
+        expected="no more than the zoo promised" + (f", {promised:.6g} {unit}" if promised else ""),
+        to_do="Look at the newest version's root causes, and at the build that reflection opened.",
+        path=f"/assets/{project.name}/accuracy_report",
+        version=newest.version,
+    )
+
+
+def _describe_waiting(project: Project, newest: DecisionRecord) -> Finding:
+    """Return a decision that waits, told once however many later ones wait for the same."""
+    answer = f"loopcast decision approve {project.name} {newest.since} --reason WHY"
+    return Finding(
+        kind="approval",
+        asset="reflection",
+        rule=newest.since,
+        severity="error",
+        at=newest.at or project.store.versions.record(newest.version).settled_at,
+        event=newest.since,
+        found=f"{newest.decision.action}: {newest.decision.reason}",
+        expected="somebody approves or overrules it",
+        to_do=f"{answer}, or: loopcast decision overrule {project.name} {newest.since} --reason WHY",
+        path=f"/assets/{project.name}/reflection",
+        version=newest.version,
     )
 
 
 def _describe_refusal(project: Project, record: VersionRecord) -> Finding:
     """Return a refused update: the file, how many rows break rules, how it is repaired."""
     refusal = project.store.versions.refusal(record.version)
-    kind, asset, rule = REFUSED.split("/")
     return Finding(
-        kind=kind,  # type: ignore[arg-type]
-        asset=asset,
-        rule=rule,
+        kind="refused_update",
+        asset="dataset",
+        rule="accepted",
         severity="error",
         at=record.settled_at,
         event=record.version,
@@ -96,7 +141,7 @@ def _describe_refusal(project: Project, record: VersionRecord) -> Finding:
             f"loopcast quarantine show {project.name} {record.version}, then repair and resubmit it; "
             "nothing else has changed"
         ),
-        path=f"/assets/{project.name}/{asset}?view=checks&checkDetail={rule}",
+        path=f"/assets/{project.name}/dataset?view=checks&checkDetail=accepted",
         version=record.version,
     )
 

@@ -106,7 +106,7 @@ def observe(
     """
     book, known = read_book(project), json.loads(cursor or "{}")
     marks = {name: max(known.get(name, ""), book.marks.get(name, "")) for name in (VERSIONS, RUNS)}
-    found = find_matters(project, after=marks[VERSIONS] or None, now=now)
+    found = find_matters(project, book, after=marks[VERSIONS] or None, now=now)
     found += find_failed_checks(instance, watched.checks, book, now=now)
     found += find_overdue(instance, watched.fresh, now=now)
     after = datetime.fromisoformat(marks[RUNS]) if marks[RUNS] else now - FIRST_LOOK
