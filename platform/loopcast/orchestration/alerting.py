@@ -32,6 +32,7 @@ from loopcast.orchestration.stage import Stage, current_time, explain_step
 INTERVAL_SECONDS = 30
 PATIENCE = timedelta(minutes=2)  # the inbox sensor tries a version again after 45 seconds, Dagster a killed run before
 RUNS = "runs"  # the mark: when the newest failed run that was looked at had changed
+EVENTS = "events"  # the mark: the newest event of all; where there is no newer one nothing can have changed
 FIRST_LOOK = timedelta(days=1)
 MOST_RUNS, MOST_REPEATS, MOST_ATTEMPTS = 20, 20, 10
 FAILED, PASSED = AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED
@@ -86,8 +87,9 @@ def build_alert_sensor(stage: Stage, watched: Watched) -> dg.SensorDefinition:
     def alerts(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         project, now = stage.project(context), current_time()
         observed = observe(context.instance, project, watched, cursor=context.cursor, now=now)
+        done = tell(project, observed, settings=read_alert_settings(), now=now)
         context.update_cursor(json.dumps(dict(observed.marks)))
-        return dg.SkipReason(_describe(tell(project, observed, settings=read_alert_settings(), now=now)))
+        return dg.SkipReason(_describe(done))
 
     return alerts
 
@@ -106,9 +108,11 @@ def observe(
     """
     book, known = read_book(project), json.loads(cursor or "{}")
     marks = {name: max(known.get(name, ""), book.marks.get(name, "")) for name in (VERSIONS, RUNS)}
+    marks[EVENTS] = str(instance.event_log_storage.get_maximum_record_id())
     found = find_matters(project, book, after=marks[VERSIONS] or None, now=now)
-    found += find_failed_checks(instance, watched.checks, book, now=now)
-    found += find_overdue(instance, watched.fresh, now=now)
+    if marks[EVENTS] != known.get(EVENTS):
+        found += find_failed_checks(instance, watched.checks, book, now=now)
+        found += find_overdue(instance, watched.fresh, now=now)
     after = datetime.fromisoformat(marks[RUNS]) if marks[RUNS] else now - FIRST_LOOK
     explained = {event.partition("/")[0] for event in _events_of(book, found)}
     found += find_failed_runs(instance, project, after=after, explained=explained, now=now)
