@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -12,8 +13,14 @@ from loopcast.cli.main import cli
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
 from loopcast.loop.simulation import SimulatedTurn
+from loopcast.orchestration.assets.reflection import ReflectionConfig
+from loopcast.orchestration.settings import read_settings
+from loopcast.reflection.evidence import Action
+from loopcast.reflection.rules import RULES, WAITS
 from loopcast.use_case.model import UseCase
-from loopcast.use_case.policies import Policies
+from loopcast.use_case.policies import Budget, Policies, Rebuild
+from loopcast.web.app import build_app
+from loopcast.web.decisions import OrderBody
 from loopcast.zoo.members.registry import KINDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,3 +90,35 @@ def test_the_page_on_the_zoo_names_every_kind_of_member() -> None:
     named = re.findall(r"^\| `([a-z_]+)` \|", PAGES["zoo"].split("## What it is made of")[1], re.MULTILINE)
     assert named == sorted(set(named), key=named.index)
     assert set(named) == set(KINDS)
+
+
+def test_the_page_on_decisions_has_the_rules_as_they_are() -> None:
+    page = PAGES["decisions"]
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (?:`(\w+)`|what was asked for) \|$", page, re.MULTILINE)
+    assert [(name, condition, action or None) for name, condition, action in rows] == [
+        (rule.name, rule.condition, rule.action) for rule in RULES
+    ]
+    for wait in WAITS:
+        assert f"| `{wait.name}` | {wait.condition} |" in page
+    actions = re.findall(r"^\| `(\w+)` \|", page.split("## The rules")[0], re.MULTILINE)
+    assert actions == list(get_args(Action)), "every action is explained"
+
+
+def test_the_page_on_decisions_shows_fields_orders_and_routes_that_are_there() -> None:
+    page = PAGES["decisions"]
+    policies, config = fragments_of("decisions")
+    given = policies["policies"]["rebuild"]
+    assert Policies.model_validate(policies["policies"]).rebuild.model_dump(exclude_unset=True) == given
+    assert set(given) == set(Rebuild.model_fields)
+    assert set(given["budget"]) == set(Budget.model_fields)
+    order = ReflectionConfig(**config["ops"]["USE_CASE__reflection"]["config"]).to_order()
+    assert (order.kind, order.action, order.decision) == ("overrule", "keep", "d00000007")
+    table = page.split("field of an order")[1]
+    names = re.findall(r"^\| (`\w+`(?:, `\w+`)?) \|", table, re.MULTILINE)
+    fields = set(re.findall(r"`(\w+)`", " ".join(names)))
+    assert fields == set(OrderBody.model_fields)
+    OrderBody.model_validate_json(re.search(r"decisions\s+(\{.*\})$", page, re.MULTILINE)[1])
+    shown = set(re.findall(r"^    (GET|POST)\s+/api(/\S+?)(?:\?|\s|$)", page, re.MULTILINE))
+    api = build_app(read_settings({"LOOPCAST_HOME": str(ROOT)})).routes[0].app
+    there = {(method, route.path) for route in api.routes for method in route.methods if method != "HEAD"}
+    assert {(m, path.replace("USE_CASE", "{name}").replace("d00000007", "{decision}")) for m, path in shown} <= there

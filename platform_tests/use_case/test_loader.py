@@ -145,6 +145,20 @@ WRONG = {
         "a label",
     ),
     "holidays of nowhere": ("level: 80", "level: 80, holidays: XX", "attributes.policies.holidays", "XX", "US-MN"),
+    "a schedule beyond the budget": (
+        "level: 80",
+        "level: 80, rebuild: {when: schedule, every: 1D}",
+        "attributes.policies.rebuild",
+        "1D",
+        "a budget of 28 builds per 28D or more",
+    ),
+    "hours that are none": (
+        "level: 80",
+        'level: 80, rebuild: {budget: {hours: "22:00-25:00"}}',
+        "attributes.policies.rebuild.budget.hours",
+        "25:00",
+        "22:00-06:00",
+    ),
     "a tag with a space": ("  steward:", "  tags: {a: b c}\n  steward:", "attributes.tags", "b c", "not a: b c"),
     "a kind of source that is none": (
         "  steward:",

@@ -3,9 +3,11 @@
 Here belong the fields of `policies:` and what they may hold. Not here: what any policy does.
 """
 
+import math
 import re
 from typing import Annotated, Any, Literal, Self
 
+import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
 
 from loopcast.errors import CallerError
@@ -72,6 +74,13 @@ class Rebuild(Frozen):
         default="none",
         description="Which decisions wait for a person: none, a return to experimentation, or all that open a build.",
     )
+
+    @model_validator(mode="after")
+    def _check_budget(self) -> Self:
+        needed = math.ceil(pd.Timedelta(self.budget.per) / pd.Timedelta(self.every))
+        if self.when == "schedule" and needed > self.budget.builds:
+            raise ValueError(f"a budget of {needed} builds per {self.budget.per} or more: so many the schedule opens")
+        return self
 
 
 class Challenger(Frozen):
