@@ -47,6 +47,15 @@ def test_what_is_new_in_the_store_or_in_the_yaml_is_seen(project: Project) -> No
     assert board.describe(now=NOW) == []
 
 
+def test_a_lake_that_comes_back_is_seen(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("no folder")
+    board = Board(replace(project.settings, lake=str(tmp_path / "lake")))
+    (told,) = board.describe(now=NOW)
+    assert (told.use_case, told.is_unreadable) == ("counts", True)
+    (tmp_path / "lake").unlink()
+    assert board.describe(now=NOW)[0].status == "waiting"
+
+
 def test_a_missing_folder_is_told_in_words(project: Project, tmp_path: Path) -> None:
     with pytest.raises(CallerError, match="found no folder"):
         Board(replace(project.settings, use_cases=tmp_path / "gone")).describe(now=NOW)

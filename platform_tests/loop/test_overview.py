@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from loopcast.alerts.targets import AlertSettings
 from loopcast.loop.accuracy import CELLS
-from loopcast.loop.alert_findings import find_matters
-from loopcast.loop.alerts import tell
+from loopcast.loop.alert_book import Observed, read_book, take_up, write_book
+from loopcast.loop.alerts import make_trial
 from loopcast.loop.decisions import DECISIONS, append_decision, read_newest
 from loopcast.loop.overview import Overview, describe_use_case, draw_sparkline, to_document, to_row
 from loopcast.loop.pins import put_pin
@@ -128,9 +127,8 @@ def test_what_comes_next_follows_from_the_decision(project: Project, said: dict,
 
 def test_open_alerts_are_counted(project: Project) -> None:
     assert look(project).alerts == 0
-    take_turn(project, BAD)
-    settings = AlertSettings(project.settings.inbox, "http://127.0.0.1:3000", {})
-    tell(project, find_matters(project, after="v00000003", now=NOW), settings=settings, now=NOW)
+    found = Observed((make_trial(project, now=NOW),))
+    write_book(project, take_up(read_book(project), found, now=NOW), now=NOW)
     assert look(project).alerts == 1
 
 

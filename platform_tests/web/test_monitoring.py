@@ -23,7 +23,8 @@ from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.names import USE_CASE
 from loopcast.orchestration.run_health import RunHealth
 from loopcast.web.app import build_app
-from loopcast.web.monitoring import FIGURES, PLATFORM_FIGURES, Monitoring
+from loopcast.web.figures import FIGURES, PLATFORM_FIGURES
+from loopcast.web.monitoring import Monitoring
 from made_use_case import NOW, ROOT, make_counts, make_home, make_project, take_turn
 from source_servers import HOST, free_port
 
@@ -89,7 +90,7 @@ def client(project: Project, instance: dg.DagsterInstance) -> Iterator[Served]:
 def test_prometheus_reads_every_figure(client: Served) -> None:
     found = client.scrape()
     assert list(found) == [figure.name for figure in (*FIGURES, *PLATFORM_FIGURES)]
-    unknown = {"loopcast_data_drift_score", "loopcast_data_signals"}
+    unknown = {"loopcast_concept_drift_score", "loopcast_data_drift_score", "loopcast_data_signals"}
     assert {name for name, values in found.items() if not values} <= unknown | {
         "loopcast_deterioration_score",
         "loopcast_deterioration_limit",

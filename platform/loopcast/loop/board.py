@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from loopcast.errors import CallerError, LoopcastError, UseCaseError
+from loopcast.errors import CallerError, LoopcastError
 from loopcast.loop.overview import Overview, describe_use_case
 from loopcast.loop.project import Project, Settings, open_project
 from loopcast.use_case.loader import FILE_NAME, read_use_cases
@@ -21,14 +21,14 @@ class _Opened:
     """The use cases of one file.
 
     Args:
-        signature: the files they were read from, as they were then.
+        signature: the files they were read from, as they were then; empty where that failed.
         projects: the use cases with their stores.
         error: why they cannot be read; None: they can.
     """
 
     signature: Signature
     projects: tuple[Project, ...] = ()
-    error: UseCaseError | None = None
+    error: LoopcastError | None = None
 
 
 class Board:
@@ -68,10 +68,10 @@ class Board:
         if known is not None and known.signature == signature:
             return known
         try:
-            use_cases = [use_case for use_case, _ in read_use_cases(file)]
-        except UseCaseError as error:
-            return _Opened(signature, error=error)
-        return _Opened(signature, tuple(open_project(one, settings=self._settings) for one in use_cases))
+            opened = [open_project(use_case, settings=self._settings) for use_case, _ in read_use_cases(file)]
+        except LoopcastError as error:  # what is in the way may be gone the next time: no signature to know it by
+            return _Opened((), error=error)
+        return _Opened(signature, tuple(opened))
 
 
 def _describe(file: Path, opened: _Opened, *, now: datetime, failed: Mapping[str, Sequence[str]]) -> list[Overview]:
