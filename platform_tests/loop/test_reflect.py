@@ -9,9 +9,10 @@ import pytest
 from loopcast.errors import CallerError
 from loopcast.loop.champion import promote
 from loopcast.loop.decisions import list_decisions
-from loopcast.loop.evidence import make_limits, make_policy
+from loopcast.loop.evidence import make_policy
 from loopcast.loop.experiment import run_experiment
 from loopcast.loop.forces import list_builds
+from loopcast.loop.judgement import make_limits
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.reflect import reflect

@@ -23,7 +23,7 @@ GRAPH = {
     "experiment": (["dataset"], "counts_builds", ["better_than_champion", "gate", *STAGE]),
     "model_zoo": (["experiment"], "counts_zoos", STAGE),
     "forecast": (["dataset", "model_zoo"], "counts_versions", STAGE),
-    "accuracy_report": (["dataset", "forecast"], "counts_versions", STAGE),
+    "accuracy_report": (["dataset", "forecast"], "counts_versions", ["as_promised", *STAGE]),
     "reflection": (["accuracy_report", "dataset"], None, []),
     "root_cause": (["accuracy_report", "forecast"], "counts_versions", STAGE),
     "profile": (["dataset"], "counts_versions", ["in_control", *STAGE, "pipeline_in_control"]),

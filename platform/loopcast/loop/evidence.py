@@ -10,25 +10,24 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from loopcast.loop.accuracy import LOOK_BACK, read_cells
+from loopcast.loop.accuracy import LOOK_BACK
 from loopcast.loop.decisions import Course
 from loopcast.loop.experiment import LEADERBOARDS
 from loopcast.loop.forces import (
-    BACKTESTS,
     BUILDS,
     FORECASTS,
     IN_FORCE,
     BuildRequest,
     ZooInForce,
-    find_zoo,
     list_builds,
     newest_in_force,
     read_promise,
 )
+from loopcast.loop.judgement import judge_version
 from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project
 from loopcast.loop.verdicts import count_rejected, list_verdicts
-from loopcast.reflection.deterioration import Judgement, Limits, judge
+from loopcast.reflection.deterioration import Judgement
 from loopcast.reflection.evidence import (
     BuildState,
     Evidence,
@@ -57,7 +56,7 @@ def gather_evidence(project: Project, newest: VersionRecord, *, course: Course, 
     built_on = builds[-1].version if builds else None
     learned = max(filter(None, (course.retrain_after, built_on)), default=None)
     pin = read_pin(project)
-    judgement = judge_zoo(project, in_force, until=newest.version) if in_force else Judgement()
+    judgement = judge_version(project, newest.version, entry=in_force, now=now) if in_force else Judgement()
     return Evidence(
         has_zoo=in_force is not None,
         versions_since_build=_count_since(project, newest, built_on) or 0,
@@ -92,40 +91,6 @@ def make_policy(project: Project) -> RebuildPolicy:
         approval=rebuild.approval,
         min_scored_versions=min(rebuild.rest, rebuild.window),
     )
-
-
-def make_limits(project: Project) -> Limits:
-    """Return how sure a use case's judgement of deterioration must be."""
-    rebuild = project.use_case.policies.rebuild
-    per_year = pd.Timedelta("365D") / pd.Timedelta(project.use_case.contract.cadence)
-    return Limits(
-        tolerance_pct=rebuild.tolerance_pct,
-        window=rebuild.window,
-        false_alarms_per_year=rebuild.false_alarms_per_year,
-        versions_per_year=per_year,
-    )
-
-
-def judge_zoo(project: Project, entry: ZooInForce, *, until: str) -> Judgement:
-    """Return whether production with a zoo is worse than it promised, after a version.
-
-    Args:
-        project: the use case.
-        entry: the zoo and the version from which on it is in force.
-        until: the version.
-    """
-    promise, _ = read_promise(project, entry.digest)
-    cells = read_cells(project, until=until)
-    cells = cells[cells["forecast_version"] >= entry.from_version]
-    return judge(cells, promise, make_limits(project), reference=_read_reference(project, entry.zoo))
-
-
-def _read_reference(project: Project, zoo: str) -> pd.DataFrame:
-    """Return the combination's errors in the backtest of a zoo's build; no rows where there was none."""
-    build = find_zoo(project, zoo).build
-    if project.store.outputs.manifest(BACKTESTS, build) is None:
-        return pd.DataFrame()
-    return project.store.outputs.read(BACKTESTS, build)
 
 
 def tell_clock(project: Project, now: datetime) -> str:

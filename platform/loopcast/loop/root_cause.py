@@ -11,10 +11,11 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec, label_series
 from loopcast.errors import NotFoundError
-from loopcast.loop.accuracy import CELLS
+from loopcast.loop.accuracy import CELLS, read_cells
 from loopcast.loop.actuals import find_production
 from loopcast.loop.explanation import MISSING, explain_cells, find_previous, identify_cells
 from loopcast.loop.forces import FORECASTS
+from loopcast.loop.judgement import read_judgement
 from loopcast.loop.project import Project
 from loopcast.reflection.root_cause import (
     sort_largest,
@@ -24,7 +25,7 @@ from loopcast.reflection.root_cause import (
     view_predictors,
     view_terms,
 )
-from loopcast.reflection.sharpest import CHANGE, ERROR, WIDTH, rank_points
+from loopcast.reflection.sharpest import CHANGE, DETERIORATION, ERROR, WIDTH, rank_points
 from loopcast.schemas import check_table, point_schema, root_cause_schema
 from loopcast.store.outputs import OutputManifest
 
@@ -52,7 +53,8 @@ class VersionRootCause:
 def trace_version(project: Project, version: str, *, now: datetime) -> VersionRootCause:
     """Return the root causes of a version's sharpest points, written to the store with the points.
 
-    Looked at are the version's own forecast, and the newest earlier forecast of each timestamp whose actual it brought.
+    Looked at are the version's own forecast, the newest earlier forecast of each timestamp whose actual it brought, and
+    where errors are worse than promised all forecasts scored since.
 
     Raises:
         NotFoundError: the version has no forecast.
@@ -95,9 +97,27 @@ def _list_candidates(project: Project, manifest: OutputManifest) -> tuple[pd.Dat
     newest = scored.sort_values("origin", kind="stable").drop_duplicates(identity, keep="last")
     columns = [*identity, "forecast_version", "origin", "samples_ahead", "forecast", "lower", "upper", "actual"]
     extra = ["previous_version", "previous_forecast"]
-    parts = [own[[*columns, *extra]], newest[columns].assign(previous_version="", previous_forecast=float("nan"))]
-    both = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    since = _list_deteriorated(project, version, like=newest)[columns]
+    old = [part.assign(previous_version="", previous_forecast=float("nan")) for part in (newest[columns], since)]
+    parts = [own[[*columns, *extra]], *old]
+    both = pd.concat([part.assign(is_since=part is old[1]) for part in parts if len(part)], ignore_index=True)
     return both.fillna({"previous_version": ""}), previous
+
+
+def _list_deteriorated(project: Project, version: str, *, like: pd.DataFrame) -> pd.DataFrame:
+    """Return the scored forecasts since errors are worse than promised; none where they are not.
+
+    Args:
+        project: the use case.
+        version: the judgement is the one after this version.
+        like: a table with the columns there are.
+    """
+    judgement = read_judgement(project, version)
+    if judgement is None or judgement.since is None:
+        return like.iloc[:0]
+    cells = read_cells(project, until=version, first=judgement.since)
+    is_new = (cells["forecast_version"] >= judgement.since) & (cells["report"] < version)
+    return cells[is_new]
 
 
 def _explain_points(
@@ -186,6 +206,6 @@ def _tell(points: pd.DataFrame) -> dict[str, float]:
     first = points["reason"].str.split(", ").str[0]
     return {
         f"largest_{reason}": float(points.loc[first == reason, "score"].max())
-        for reason in (CHANGE, ERROR, WIDTH)
+        for reason in (CHANGE, ERROR, WIDTH, DETERIORATION)
         if (first == reason).any()
     }

@@ -127,6 +127,22 @@ def draw_steps(table: pd.DataFrame, *, title: str, unit: str) -> str:
     return _render(chart, title=title)
 
 
+def draw_score(scores: pd.DataFrame, *, title: str) -> str:
+    """Return an SVG of a score per version and of what it must not exceed.
+
+    Args:
+        scores: columns `version`, `score`, `limit`.
+        title: printed above the chart.
+    """
+    x = alt.X("version:O", title=None, axis=alt.Axis(labelOverlap=True))
+    base = alt.Chart(scores).encode(x=x)
+    line = base.mark_line(color=INK, point=True).encode(y=alt.Y("score:Q", title="standard deviations"))
+    limit = base.mark_line(color=QUIET, strokeDash=[4, 3]).encode(y="limit:Q")
+    beyond = alt.Chart(scores[scores["score"] > scores["limit"]])
+    marks = beyond.mark_point(color=ACCENT, filled=True, size=60).encode(x=x, y="score:Q")
+    return _render(alt.layer(limit, line, marks), title=title)
+
+
 def draw_control(points: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of a control chart: the newest values, the limits, and the values beyond them.
 

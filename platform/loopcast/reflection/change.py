@@ -17,8 +17,8 @@ PRIOR_BLOCKS = 6.0  # so many blocks' worth the usual spread counts next to the 
 PRIOR_PAIRS, PRIOR_RHO = 8.0, 0.2  # the same for the dependence of neighbours
 MOST_RHO = 0.9
 # The score that is exceeded so often, in alarms per block: by simulation, see `platform_tests/benchmarks`.
-RATES = np.array([1.0, 1.0 / 12, 1.0 / 30.4, 1.0 / 365.0, 0.1 / 365.0, 0.01 / 365.0])
-SCORES = np.array([0.0, 2.0, 2.4, 3.2, 3.9, 4.4])
+RATES = np.array([1.0, 12.0 / 365.0, 1.0 / 365.0, 0.1 / 365.0, 0.01 / 365.0])
+SCORES = np.array([0.0, 1.9, 3.1, 4.2, 5.1])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,9 +43,9 @@ class Change:
     """The change of level that the newest blocks speak for most.
 
     Args:
-        first: number of the first block after it, among the newer ones.
+        first: number of the first block after it, among the newer ones: the split that explains most.
         size: mean after less mean before, in the blocks' unit.
-        score: how far that is from chance, in standard deviations; its sign is that of the size.
+        score: how far a change is from chance, in standard deviations; its sign is that of the size.
     """
 
     first: int
@@ -77,13 +77,14 @@ def find_change(
     """
     if len(after) < FEWEST:
         return None
+    together = np.concatenate([before.numbers, after.numbers])
     values, weights = _clip(before, after, usual_spread), np.concatenate([before.weights, after.weights])
     first = np.arange(len(after) - FEWEST + 1) if len(before) else np.arange(FEWEST, len(after) - FEWEST + 1)
     if not len(first):
         return None
     is_new = np.arange(len(values)) >= len(before) + first[:, None]
     n_old, n_new = (weights * ~is_new).sum(axis=1), (weights * is_new).sum(axis=1)
-    old, new = (weights * values * ~is_new).sum(axis=1) / n_old, (weights * values * is_new).sum(axis=1) / n_new
+    old, new = _compare(values, weights, is_new)
     residuals = values - np.where(is_new, new[:, None], old[:, None])
     squares = (weights * residuals**2).sum(axis=1)
     freedom = len(values) - 2 + PRIOR_BLOCKS
@@ -92,10 +93,21 @@ def find_change(
     t = (new - old) / np.sqrt(variance * (inflate(rho, n_old) / n_old + inflate(rho, n_new) / n_new))
     score = to_normal(t, freedom * (1.0 - rho) / (1.0 + rho))
     counted = np.where((np.abs(new - old) if two_sided else new - old) > least, np.abs(score), 0.0)
-    best = int(np.argmax(counted))
-    if counted[best] == 0.0:
+    if not counted.any():
         return None
-    return Change(int(first[best]), float(new[best] - old[best]), float(score[best]))
+    best = int(np.argmax(counted))
+    # Clipped values say that there is a change, but hardly where: all beyond the clip look alike.
+    old, new = _compare(together, weights, is_new)
+    same = (counted > 0.0) & (np.sign(score) == np.sign(score[best])) & (np.sign(new - old) == np.sign(score[best]))
+    explained = np.where(same, (new - old) ** 2 * n_old * n_new, 0.0)
+    place = int(np.argmax(explained)) if explained.any() else best
+    return Change(int(first[place]), float(new[place] - old[place]), float(score[best]))
+
+
+def _compare(values: Floats, weights: Floats, is_new: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
+    """Return the weighted means before and after each split, one split per row of `is_new`."""
+    old, new = weights * ~is_new, weights * is_new
+    return (old @ values) / old.sum(axis=1), (new @ values) / new.sum(axis=1)
 
 
 def find_limit(rate: float) -> float:

@@ -44,6 +44,20 @@ class DriftSign:
         """Whether the change is beyond chance."""
         return abs(self.score) > self.limit
 
+    def explain(self) -> str:
+        """Return the sign in words.
+
+        Examples:
+            >>> DriftSign("bias", 4.0, 3.0, 120.0, "v00000030").explain()
+            'errors moved by +120 since v00000030'
+        """
+        words = {
+            "bias": f"errors moved by {self.size:+.4g}",
+            "spread": f"spread of errors {self.size:+.0f} %",
+            "autocorrelation": f"correlation of neighbouring errors {self.size:+.2f}",
+        }
+        return f"{words[self.name]} since {self.since}"
+
 
 def find_signs(sequences: Sequences, *, rate: float) -> tuple[DriftSign, ...]:
     """Return how errors differ from before; signs that cannot be told are left out.

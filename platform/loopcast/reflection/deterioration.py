@@ -19,6 +19,7 @@ from loopcast.zoo.zoo import BinPromise
 
 USUAL_SPREAD = 0.3  # of the logarithm of a day's mean absolute error
 NAIVE_SHARE = 0.7  # of what the seasonal naives miss by more than before is not the zoo's fault; by simulation
+HARDER = 3.0  # times as hard as before is all that the seasonal naives can excuse
 LARGEST = 3.0  # a block twenty times as bad as promised, or as good, is as bad as any
 
 
@@ -99,6 +100,25 @@ class Judgement:
         if self.production_mae is None or not self.promised_mae:
             return None
         return 100.0 * (self.production_mae / self.promised_mae - 1.0)
+
+    def explain(self) -> str:
+        """Return in one line what was found: how errors compare, since when, where, and what has changed beside them.
+
+        Examples:
+            >>> Judgement(True, "v00000031", 4, 3.0, 2.0, 4.1, 3.0).explain()
+            'worse than promised since v00000031: MAE 3 over 4 versions, promised 2 (+50 %), score 4.1 of at most 3'
+        """
+        if self.production_mae is None or self.promised_mae is None or self.excess_pct is None:
+            return "nothing to judge: no forecast of the zoo in force has met its actuals yet"
+        head = f"worse than promised since {self.since}" if self.is_worse else "as promised"
+        found = f"MAE {self.production_mae:.4g} over {self.scored_versions} versions"
+        score = "" if self.limit is None else f", score {self.score:.2g} of at most {self.limit:.3g}"
+        line = f"{head}: {found}, promised {self.promised_mae:.4g} ({self.excess_pct:+.0f} %){score}"
+        bins = [row.bin for row in self.bins[1:] if row.is_worse]
+        more = [f"bins {', '.join(bins)}"] if bins else []
+        more += [sign.explain() for sign in self.signs if sign.is_beyond]
+        more += [f"data drift in {', '.join(self.data_drift)}"] if self.data_drift else []
+        return "; ".join([line, *more])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the judgement in JSON's own types."""
@@ -219,7 +239,7 @@ def _weigh(cells: pd.DataFrame, overlap: int, *, usual_naive: float) -> tuple[Bl
         return join_overlapping(*take_blocks(means["size"], cells["block"]), overlap)
     ratio = (means["size"].clip(lower=least) / means["expected"].clip(lower=least)).map(np.log)
     if usual_naive > 0.0:
-        harder = (means[NAIVE_ERROR] / usual_naive).clip(np.exp(-LARGEST), np.exp(LARGEST)).map(np.log)
+        harder = (means[NAIVE_ERROR] / usual_naive).clip(1.0 / HARDER, HARDER).map(np.log)
         ratio = ratio - NAIVE_SHARE * harder.fillna(0.0)
     return join_overlapping(*take_blocks(ratio.clip(-LARGEST, LARGEST), cells["block"]), overlap)
 

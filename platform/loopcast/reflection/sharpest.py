@@ -11,7 +11,8 @@ import pandas as pd
 from loopcast.zoo.arrays import FloatArray
 
 LIMIT = 10
-CHANGE, ERROR, WIDTH = "change", "error", "width"
+CHANGE, ERROR, WIDTH, DETERIORATION = "change", "error", "width", "deterioration"
+MOST_DETERIORATED = 3  # each may be of another forecast, whose models have to be restored
 
 
 def rank_points(forecasts: pd.DataFrame, *, series_keys: Sequence[str], limit: int = LIMIT) -> pd.DataFrame:
@@ -19,12 +20,14 @@ def rank_points(forecasts: pd.DataFrame, *, series_keys: Sequence[str], limit: i
 
     All scores are in interval widths, so that they can be compared: `change` is the distance from the previous forecast
     and `error` that from the actual, in widths of the point's own interval (what was promised for it); `width` is by
-    how much the interval is wider than is usual for its series in that forecast, in usual widths. At most half of the
-    points come in by one reason.
+    how much the interval is wider than is usual for its series in that forecast, in usual widths; `deterioration` is
+    the error of a forecast made since errors are worse than promised. At most half of the points come in by one reason,
+    at most three by the last.
 
     Args:
         forecasts: rows of the forecast table with `forecast_version`, and, NaN where there is none, `previous_forecast`
-            and `actual`.
+            and `actual`; with `is_since`, whether a row is one of those since errors are worse (none are where it is
+            left out).
         series_keys: names of the series keys.
         limit: most points to return.
     """
@@ -33,15 +36,19 @@ def rank_points(forecasts: pd.DataFrame, *, series_keys: Sequence[str], limit: i
     usual = forecasts.assign(width=width).groupby(groups)["width"].transform("median").to_numpy()
     scale = _scale(width, usual, forecasts["forecast"].to_numpy())
     value = forecasts["forecast"].to_numpy()
+    missed = np.abs(value - forecasts["actual"].to_numpy()) / scale
+    is_since = forecasts["is_since"].to_numpy() if "is_since" in forecasts else np.zeros(len(forecasts), dtype=bool)
     scores = {
         CHANGE: np.abs(value - forecasts["previous_forecast"].to_numpy()) / scale,
-        ERROR: np.abs(value - forecasts["actual"].to_numpy()) / scale,
+        ERROR: np.where(is_since, np.nan, missed),
+        DETERIORATION: np.where(is_since, missed, np.nan),
         WIDTH: np.where(forecasts["actual"].isna(), (width - usual) / _scale(usual, usual, value), np.nan),
     }
     chosen: dict[int, dict[str, float]] = {}
     for reason, score in scores.items():
         known = np.flatnonzero(score >= 0)
-        for row in known[np.argsort(-score[known], kind="stable")][: max(1, limit // 2)]:
+        most = min(max(1, limit // 2), MOST_DETERIORATED if reason == DETERIORATION else limit)
+        for row in known[np.argsort(-score[known], kind="stable")][:most]:
             chosen.setdefault(int(row), {})[reason] = float(score[row])
     rows = sorted(chosen, key=lambda row: -max(chosen[row].values()))[:limit]
     points = forecasts.iloc[rows].reset_index(drop=True)
