@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopcast.loop.comparison import REFERENCE, compare_policies, name_policies
+from loopcast.loop.forget import retain_uploads
 from loopcast.loop.history import list_history
 from loopcast.loop.project import Project
 from loopcast.loop.replay import Delivery, resend_versions
@@ -123,3 +124,34 @@ def test_policies_side_by_side_make_what_each_makes_alone(project: Project) -> N
     assert (daily["error_vs_daily_pct"], daily["cost_vs_daily_pct"]) == (0.0, 100.0)
     assert frozen["cpu_s"] < daily["cpu_s"]
     assert frozen["mae"] != retrained["mae"]
+
+
+def test_a_build_that_waits_for_its_hours_starts_when_they_begin(tmp_path: Path) -> None:
+    at_night = OFTEN.replace("rest: 2", "rest: 2, budget: {{hours: '22:00-06:00'}}").replace("2D", "1D")
+    at_noon = [Delivery(one.upload, one.at + timedelta(hours=12), is_before=one.is_before) for one in deliver(4)]
+    _, turns = simulate(make_project(tmp_path, yaml=at_night.format(name="counts")), at_noon)
+    built = [(turn.version, turn.at, turn.released) for turn in turns if turn.build]
+    first, second = BEGIN.replace(hour=22), BEGIN.replace(day=28, hour=22)
+    assert built == [("v00000001", first, "z0001"), ("v00000003", second, "z0002")]
+    assert sum(len(turn.cells) for turn in turns) > 0
+
+
+def test_an_upload_that_is_gone_is_sent_as_the_rows_that_it_changed(project: Project) -> None:
+    then, _ = simulate(project, deliver(4))
+    before = tell(then)
+    late = BEGIN + timedelta(days=4)
+    gone = retain_uploads(then.base, since=late, actor="ana", reason="a year is over", now=late)
+    assert len(gone) == 4
+    again, _ = simulate(then.base, list(resend_versions(then.base, first="v00000001", last="v00000006")))
+    assert tell(again) == before
+    assert [again.base.store.versions.claim_of(f"v0000000{n}").name for n in (1, 5)] == ["v00000001.parquet", "4.csv"]
+
+
+def test_times_of_a_use_case_with_a_zone_are_sent_again_as_they_are_stored(tmp_path: Path) -> None:
+    zoned = make_project(
+        tmp_path, yaml=YAML.format(name="counts").replace("frequency: h", "frequency: h\n  time_zone: Europe/Oslo")
+    )
+    then, _ = simulate(zoned, deliver(1)[:2])
+    retain_uploads(then.base, since=BEGIN + timedelta(days=9), actor="ana", reason="let go", now=BEGIN)
+    again, _ = simulate(then.base, list(resend_versions(then.base, first="v00000001", last="v00000002")))
+    assert tell(again) == tell(then)

@@ -8,8 +8,10 @@ there yet. Which updates are played is in `loopcast.loop.replay`, what is told o
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pandas as pd
 
@@ -20,7 +22,7 @@ from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import BuildRequest
 from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project, open_apart
-from loopcast.loop.reflect import Reflection, reflect
+from loopcast.loop.reflect import Reflection, find_due, reflect
 from loopcast.loop.replay import Delivery
 from loopcast.reflection.accuracy import NAIVE
 from loopcast.store.lake import open_lake
@@ -132,15 +134,21 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
         forecast = forecast_version(project, version, now=now)
     with watch.measure("judge"):
         cells = score_version(project, version, now=now).report.cells
-        reflection = reflect(project, now=now)
-    if reflection.build is None:
-        return Turned(forecast, cells, reflection, None)
-    with watch.measure("build"):
-        released = _build(project, reflection.build, now=now)
-    if forecast is None:
+    reflection, released = conclude(project, now=now, watch=watch)
+    if forecast is None and released is not None:
         with watch.measure("forecast"):
             forecast = forecast_version(project, version, now=now)
     return Turned(forecast, cells, reflection, released)
+
+
+def conclude(project: Project, *, now: datetime, watch: Stopwatch) -> tuple[Reflection, str | None]:
+    """Take the decision after the newest version and run the build it opens; return it and the zoo that took force."""
+    with watch.measure("judge"):
+        reflection = reflect(project, now=now)
+    if reflection.build is None:
+        return reflection, None
+    with watch.measure("build"):
+        return reflection, _build(project, reflection.build, now=now)
 
 
 def _build(project: Project, request: BuildRequest, *, now: datetime) -> str | None:
@@ -170,20 +178,23 @@ class Simulation:
         self.base = open_apart(project, lake=lake)
         self.projects = {policy.name: _branch(self.base, policy) for policy in policies}
         self._clock = clock
+        self._at: datetime | None = None
 
     def play(self, delivery: Delivery) -> list[SimulatedTurn]:
         """Return what each policy makes of the next update; nothing where it came before the period looked at.
 
         Of an update that is refused, or that breaks a promise of severity error, nobody makes anything.
         """
-        now, versions = delivery.at, self.base.store.versions
-        claim = versions.claim(delivery.upload, now=now)
+        now = delivery.at
+        waited = [] if self._at is None else self._open_hours(self._at, until=now)
+        self._at = now
+        claim = self.base.store.versions.claim(delivery.upload, now=now)
         if claim.duplicate:
-            return []
+            return waited
         record = settle_version(self.base, claim.version, by="simulation", now=now)
         if delivery.is_before or record.status == "refused" or self._is_stopped(record, now=now):
-            return []
-        return [self._turn(name, record, now=now) for name in self.projects]
+            return waited
+        return [*waited, *(self._turn(name, record, now=now) for name in self.projects)]
 
     def _is_stopped(self, record: VersionRecord, *, now: datetime) -> bool:
         judge_version(self.base, record.version, now=now)
@@ -196,20 +207,53 @@ class Simulation:
             turned = take_turn(self.projects[name], record.version, now=now, watch=watch)
         except LoopcastError as error:  # as in production: this version has no forecast, the next ones go on
             return made(failure=str(error))
-        members = turned.forecast.prediction.members if turned.forecast else pd.DataFrame({"member": []})
-        decision, build = turned.reflection.decision, turned.reflection.build
         return made(
-            cells=turned.cells,
-            naives=members[members["member"].str.startswith(NAIVE)],
-            rule=decision.rule,
-            is_worse=_found_worse(turned.reflection),
-            build=build.build if build else None,
-            released=turned.released,
+            cells=turned.cells, naives=_list_naives(turned.forecast), **_tell(turned.reflection, turned.released)
         )
 
+    def _open_hours(self, after: datetime, *, until: datetime) -> list[SimulatedTurn]:
+        """Return the builds that waited for their hours, and started when these began before the next update."""
+        turns = []
+        for name, project in self.projects.items():
+            now = find_opening(project, after)
+            if now is not None and now < until and find_due(project, now=now):
+                watch = Stopwatch(self._clock)
+                reflection, released = conclude(project, now=now, watch=watch)
+                told = _tell(reflection, released)
+                turns.append(SimulatedTurn(name, reflection.version, now, seconds=watch.seconds, **told))
+        return turns
 
-def _found_worse(reflection: Reflection) -> bool:
-    return bool(reflection.decision.evidence["judgement"]["is_worse"])
+
+def find_opening(project: Project, after: datetime) -> datetime | None:
+    """Return when the hours in which builds may start next begin, None where they may start at any time.
+
+    Args:
+        project: the use case.
+        after: aware time.
+    """
+    hours = project.use_case.policies.rebuild.budget.hours
+    if hours is None:
+        return None
+    clock = after.astimezone(ZoneInfo(project.use_case.time_zone or "UTC"))
+    begin = clock.replace(hour=int(hours[:2]), minute=int(hours[3:5]), second=0, microsecond=0)
+    return (begin if begin > clock else begin + timedelta(days=1)).astimezone(UTC)
+
+
+def _list_naives(forecast: VersionForecast | None) -> pd.DataFrame:
+    if forecast is None:
+        return pd.DataFrame()
+    members = forecast.prediction.members
+    return members[members["member"].str.startswith(NAIVE)]
+
+
+def _tell(reflection: Reflection, released: str | None) -> dict[str, Any]:
+    decision, build = reflection.decision, reflection.build
+    return {
+        "rule": decision.rule,
+        "is_worse": bool(decision.evidence["judgement"]["is_worse"]),
+        "build": build.build if build else None,
+        "released": released,
+    }
 
 
 def _branch(base: Project, policy: Policy) -> Project:
