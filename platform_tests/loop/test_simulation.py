@@ -66,12 +66,12 @@ def test_the_assets_make_the_same_forecasts_decisions_and_errors(
     real = make_project(tmp_path, yaml=OFTEN.format(name="counts"))
     with dg.DagsterInstance.ephemeral() as instance:
         runner = Runner(real, instance)
-        for delivery in deliver(5):
+        for delivery in deliver(5)[:5]:
             send(real, delivery.upload.content, name=delivery.upload.name)
             runner.turn_all()
             runner.follow()
     told = list_history(real)
-    assert told == tell(whole[0])
+    assert told == tell(whole[0])[:5]
     assert [row["status"] for row in told].count("refused") == 1
     assert len({row["zoo"] for row in told if row["zoo"]}) > 1
     assert all(row["forecast_digest"] for row in told if row["status"] == "accepted")
@@ -137,14 +137,14 @@ def test_a_build_that_waits_for_its_hours_starts_when_they_begin(tmp_path: Path)
 
 
 def test_an_upload_that_is_gone_is_sent_as_the_rows_that_it_changed(project: Project) -> None:
-    then, _ = simulate(project, deliver(4))
+    then, _ = simulate(project, deliver(5)[:4])
     before = tell(then)
-    late = BEGIN + timedelta(days=4)
+    late = BEGIN + timedelta(days=3)
     gone = retain_uploads(then.base, since=late, actor="ana", reason="a year is over", now=late)
-    assert len(gone) == 4
-    again, _ = simulate(then.base, list(resend_versions(then.base, first="v00000001", last="v00000006")))
+    assert len(gone) == 3
+    again, _ = simulate(then.base, list(resend_versions(then.base, first="v00000001", last="v00000004")))
     assert tell(again) == before
-    assert [again.base.store.versions.claim_of(f"v0000000{n}").name for n in (1, 5)] == ["v00000001.parquet", "4.csv"]
+    assert [again.base.store.versions.claim_of(f"v0000000{n}").name for n in (1, 4)] == ["v00000001.parquet", "3.csv"]
 
 
 def test_times_of_a_use_case_with_a_zone_are_sent_again_as_they_are_stored(tmp_path: Path) -> None:
