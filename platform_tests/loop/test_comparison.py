@@ -20,13 +20,13 @@ HOURS = pd.date_range("2024-01-01", periods=4, freq="h")
 def make_cells(forecasts: list[float], *, version: str = "v00000001", actual: float = 10.0) -> pd.DataFrame:
     times = HOURS[: len(forecasts)]
     frame = pd.DataFrame({"forecast_version": version, "timestamp": times, "origin": HOURS[0], "forecast": forecasts})
-    frame = frame.assign(lower=frame["forecast"] - 2, upper=frame["forecast"] + 2, actual=actual)
+    frame = frame.assign(lower=frame["forecast"] - 2, upper=frame["forecast"] + 2, actual=actual, level=90.0, bin="all")
+    frame = frame.assign(seasonal_naive_24=14.0)
     return frame.assign(error=frame["actual"] - frame["forecast"])
 
 
 def make_turn(policy: str, cells: pd.DataFrame, **others) -> SimulatedTurn:
-    naives = pd.DataFrame({"timestamp": HOURS, "origin": HOURS[0], "member": "seasonal_naive_24", "forecast": 14.0})
-    return SimulatedTurn(policy, "v00000002", NOW, cells=cells, naives=naives, **others)
+    return SimulatedTurn(policy, "v00000002", NOW, cells=cells, **others)
 
 
 def test_errors_are_over_what_every_policy_has_forecast() -> None:

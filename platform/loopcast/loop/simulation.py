@@ -24,7 +24,6 @@ from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project, open_apart
 from loopcast.loop.reflect import Reflection, find_due, reflect
 from loopcast.loop.replay import Delivery
-from loopcast.reflection.accuracy import NAIVE
 from loopcast.store.lake import open_lake
 from loopcast.store.outputs import OutputStore
 from loopcast.store.refs import References
@@ -94,8 +93,7 @@ class SimulatedTurn:
         policy: its name.
         version: the version.
         at: when its update came.
-        cells: see `Turned`.
-        naives: what the seasonal naives forecast from the version on: a part of the member forecasts.
+        cells: see `Turned`; they hold what the seasonal naives said.
         rule: the rule that decided; empty where nothing was decided.
         is_worse: whether the decision found production to be worse than promised.
         build: the build that was opened, or None.
@@ -108,7 +106,6 @@ class SimulatedTurn:
     version: str
     at: datetime
     cells: pd.DataFrame = field(default_factory=pd.DataFrame)
-    naives: pd.DataFrame = field(default_factory=pd.DataFrame)
     rule: str = ""
     is_worse: bool = False
     build: str | None = None
@@ -207,9 +204,7 @@ class Simulation:
             turned = take_turn(self.projects[name], record.version, now=now, watch=watch)
         except LoopcastError as error:  # as in production: this version has no forecast, the next ones go on
             return made(failure=str(error))
-        return made(
-            cells=turned.cells, naives=_list_naives(turned.forecast), **_tell(turned.reflection, turned.released)
-        )
+        return made(cells=turned.cells, **_tell(turned.reflection, turned.released))
 
     def _open_hours(self, after: datetime, *, until: datetime) -> list[SimulatedTurn]:
         """Return the builds that waited for their hours, and started when these began before the next update."""
@@ -237,13 +232,6 @@ def find_opening(project: Project, after: datetime) -> datetime | None:
     clock = after.astimezone(ZoneInfo(project.use_case.time_zone or "UTC"))
     begin = clock.replace(hour=int(hours[:2]), minute=int(hours[3:5]), second=0, microsecond=0)
     return (begin if begin > clock else begin + timedelta(days=1)).astimezone(UTC)
-
-
-def _list_naives(forecast: VersionForecast | None) -> pd.DataFrame:
-    if forecast is None:
-        return pd.DataFrame()
-    members = forecast.prediction.members
-    return members[members["member"].str.startswith(NAIVE)]
 
 
 def _tell(reflection: Reflection, released: str | None) -> dict[str, Any]:
