@@ -79,9 +79,15 @@ def take_item(project: Project, item: InboxItem, *, now: datetime, expected: str
     return claim
 
 
-def take_inbox(project: Project, *, now: datetime) -> list[Claim]:
-    """Claim a version for every file that waits, oldest first."""
-    return [take_item(project, item, now=now) for item in list_inbox(project, now=now)]
+def take_inbox(project: Project, *, now: datetime, most: int | None = None) -> list[Claim]:
+    """Claim a version for every file that waits, oldest first.
+
+    Args:
+        project: the use case.
+        now: aware time.
+        most: take at most so many.
+    """
+    return [take_item(project, item, now=now) for item in list_inbox(project, now=now)[:most]]
 
 
 def claim_for_key(project: Project, version: str, *, now: datetime) -> Claim:

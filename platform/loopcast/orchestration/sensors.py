@@ -3,12 +3,14 @@
 What is unfinished is told from the store (`loopcast.loop.turns`), not from what a sensor remembers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import islice
 
 import dagster as dg
 
 from loopcast.loop.ingest import take_inbox
-from loopcast.loop.turns import Turn, list_turns
+from loopcast.loop.turns import Turn, note_finished, walk_turns
 from loopcast.orchestration.jobs import CHAIN
 from loopcast.orchestration.names import OVERVIEW, REFLECTED, TURN, TURNS_OF, USE_CASE, Names
 from loopcast.orchestration.stage import Stage, current_time
@@ -16,6 +18,12 @@ from loopcast.orchestration.stage import Stage, current_time
 INTERVAL_SECONDS = 5
 ATTEMPTS = 3
 REST_SECONDS = 45
+MOST_FILES = 100  # a tick must answer within a minute; what is left is taken by the next one
+MOST_WAITING = 20  # runs of one use case, so that a thousand files after a holiday do not fill the queue
+INBOX = """\
+Every five seconds: takes files from the inbox, one version each, and asks for one run per unfinished version, oldest
+first. What is unfinished is told from the lake, so nothing is lost while nothing runs. A version whose run failed is
+tried three times, and never stops those after it."""
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -35,17 +43,17 @@ def build_inbox_sensor(stage: Stage) -> dg.SensorDefinition:
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
         required_resource_keys={stage.resource_key},
-        description="Takes files from the inbox, one version each, and asks for one run per unfinished version.",
+        description=INBOX,
     )
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        project = stage.project(context)
-        claims = take_inbox(project, now=current_time())
-        turns = list_turns(project)
-        if not turns:
-            again = ", ".join(f"{claim.name} is {claim.version} already" for claim in claims)
+        project, now = stage.project(context), current_time()
+        claims = take_inbox(project, now=now, most=MOST_FILES)
+        requests = list_requests(context.instance, names, walk_turns(project), now=now)
+        note_finished(project, now=now)
+        if not requests:
+            again = ", ".join(f"{claim.name} is {claim.version} already" for claim in claims if claim.duplicate)
             return dg.SkipReason(again or f"Nothing new in {project.inbox}.")
-        requests = [request for turn in turns if (request := _request_turn(context.instance, names, turn))]
-        keys = [turn.version for turn in turns]
+        keys = [str(request.partition_key) for request in requests]
         return dg.SensorResult(
             run_requests=requests, dynamic_partitions_requests=[names.versions.build_add_request(keys)]
         )
@@ -86,28 +94,59 @@ def turn_selection(names: Names, turn: Turn) -> list[dg.AssetKey]:
     return [names.asset(noun) for noun in ((*nouns, "reflection") if turn.has_zoo else nouns)]
 
 
-def _request_turn(instance: dg.DagsterInstance, names: Names, turn: Turn) -> dg.RunRequest | None:
-    """Return the request for a turn; None while one is under way, has just failed, or failed too often."""
-    runs = instance.get_run_records(
-        dg.RunsFilter(tags={"dagster/partition": turn.version, USE_CASE: names.use_case, TURN: turn.version})
-    )
-    if not _may_run(runs):
-        return None
-    return dg.RunRequest(
-        run_key=f"{turn.version}/{turn.part}/{len(runs)}",
-        partition_key=turn.version,
-        asset_selection=turn_selection(names, turn),
-        tags=turn_tags(names, turn),
-    )
+def list_requests(
+    instance: dg.DagsterInstance, names: Names, turns: Iterator[Turn], *, now: datetime
+) -> list[dg.RunRequest]:
+    """Return the runs to ask for, oldest version first; never so many that more than twenty of a use case wait.
+
+    A version whose run is under way, has just failed or failed too often is passed over, so that it stops no other.
+
+    Args:
+        instance: whose records tell what ran.
+        names: of the use case.
+        turns: what is unfinished, oldest version first.
+        now: the present time, aware.
+    """
+    under_way, requests = 0, list[dg.RunRequest]()
+    while batch := list(islice(turns, MOST_WAITING)):
+        runs = _find_runs(instance, names, [turn.version for turn in batch])
+        for turn in batch:
+            under_way += any(record.dagster_run.status in UNDER_WAY for record in runs[turn.version])
+            if may_run(runs[turn.version], now=now):
+                requests.append(_request_turn(names, turn, attempt=len(runs[turn.version])))
+            if under_way + len(requests) >= MOST_WAITING:
+                return requests
+    return requests
 
 
-def _may_run(runs: Sequence[dg.RunRecord]) -> bool:
+def may_run(runs: Sequence[dg.RunRecord], *, now: datetime) -> bool:
     """Return whether a version may have one more run, given those it had.
 
     After a failure there is a rest, in which Dagster's own retry of a killed run comes first.
+
+    Args:
+        runs: of the version's turn.
+        now: the present time, aware.
     """
     if any(record.dagster_run.status in UNDER_WAY for record in runs):
         return False
     failed = [record.end_time or 0.0 for record in runs if record.dagster_run.status != dg.DagsterRunStatus.SUCCESS]
-    rested = current_time().timestamp() - max(failed, default=0.0) >= REST_SECONDS
+    rested = now.timestamp() - max(failed, default=0.0) >= REST_SECONDS
     return rested and len(failed) < ATTEMPTS and len(runs) < 2 * ATTEMPTS
+
+
+def _find_runs(instance: dg.DagsterInstance, names: Names, versions: Sequence[str]) -> dict[str, list[dg.RunRecord]]:
+    """Return the runs that each version's turn has had, by one query."""
+    found: dict[str, list[dg.RunRecord]] = {version: [] for version in versions}
+    for record in instance.get_run_records(dg.RunsFilter(tags={TURN: list(versions), TURNS_OF: names.use_case})):
+        found[record.dagster_run.tags[TURN]].append(record)
+    return found
+
+
+def _request_turn(names: Names, turn: Turn, *, attempt: int) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{turn.version}/{turn.part}/{attempt}",
+        partition_key=turn.version,
+        asset_selection=turn_selection(names, turn),
+        tags=turn_tags(names, turn),
+    )
