@@ -29,6 +29,7 @@ NAMES = (
     "root_cause",
     "policies",
     "turns",
+    "ticks",
     "lifecycle",
     "lifecycle_quick",
 )

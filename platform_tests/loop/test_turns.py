@@ -105,7 +105,10 @@ def test_a_note_is_taken_once_in_a_while_and_one_that_was_open_is_forgotten_when
         finish(project, key)
     settle(project, STRIDE)
     note_finished(project, now=NOW)
-    assert project.store.references.history(FINISHED)[-1].value == {"until": version_key(3 + 2 * STRIDE), "open": [NEXT]}
+    assert project.store.references.history(FINISHED)[-1].value == {
+        "until": version_key(3 + 2 * STRIDE),
+        "open": [NEXT],
+    }
 
 
 def test_with_more_failures_than_anybody_looks_after_the_newest_versions_are_still_found(

@@ -175,9 +175,7 @@ def test_after_a_standstill_the_queue_is_filled_bit_by_bit_in_order_and_nothing_
     assert [inbox.project.store.versions.claim_of(key).name for key in done] == [f"{day}.csv" for day in range(1, 6)]
 
 
-def test_a_version_left_to_a_person_does_not_stop_the_next_ones(
-    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_version_left_to_a_person_does_not_stop_the_next_ones(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sensors, "MOST_WAITING", 2)
     for day in (1, 2, 3, 4, 5):
         send(inbox.project, make_counts(f"2024-01-{day:02d}", 1))

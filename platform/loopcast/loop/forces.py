@@ -267,10 +267,15 @@ def choose_zoo(project: Project, version: str, *, choice: ZooChoice = ZooChoice.
 
 def read_promise(project: Project, digest: str) -> tuple[tuple[BinPromise, ...], str]:
     """Return what a zoo promised, and the local time up to which its build had learned; its models are not read."""
+    return project.shelf.fetch(f"promise {digest}", lambda: _read_promise(project, digest))
+
+
+def _read_promise(project: Project, digest: str) -> tuple[tuple[BinPromise, ...], str]:
     document = project.store.outputs.read_document(ZOO_DOCUMENTS, digest, with_arrays=False)
     return promise_from_document(document), str(document["training_end"])
 
 
 def read_zoo(project: Project, digest: str) -> Zoo:
     """Return the zoo of a document; raises NotFoundError where there is none with that digest."""
-    return zoo_from_document(project.store.outputs.read_document(ZOO_DOCUMENTS, digest))
+    outputs = project.store.outputs
+    return project.shelf.fetch(digest, lambda: zoo_from_document(outputs.read_document(ZOO_DOCUMENTS, digest)))

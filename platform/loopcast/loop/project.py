@@ -3,11 +3,12 @@
 Paths come in as `Settings`; nothing here reads the environment or the clock.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 
 from loopcast.errors import CallerError
+from loopcast.loop.shelf import Shelf
 from loopcast.store.records import sha256, to_canonical_json
 from loopcast.store.store import Store, open_store
 from loopcast.use_case.contract import to_odcs
@@ -41,6 +42,7 @@ class Project:
     inbox: Path
     code_version: str
     settings: Settings
+    shelf: Shelf = field(default_factory=lambda: Shelf(0), compare=False, repr=False)
 
     @property
     def name(self) -> str:

@@ -67,7 +67,8 @@ def learn_version(project: Project, record: VersionRecord, *, digest: str) -> Le
     learned = retrain(models, seen.panel)
     if learned is models:
         return Learned(models, base.pins["state_digest"] if base else None, after, seen)
-    return Learned(learned, project.store.outputs.write_document(STATES, zoo_to_document(learned)), after, seen)
+    state = project.store.outputs.write_document(STATES, zoo_to_document(learned))
+    return Learned(project.shelf.keep(state, learned), state, after, seen)
 
 
 def restore(project: Project, manifest: OutputManifest) -> Zoo:
@@ -89,10 +90,15 @@ def restore(project: Project, manifest: OutputManifest) -> Zoo:
             again.append(at.partition)
         at = earlier
     state = at.pins.get("state_digest") if at else None
-    models = read_zoo(project, digest) if state is None else zoo_from_document(outputs.read_document(STATES, state))
+    models = read_zoo(project, digest) if state is None else _read_state(project, state)
     for version in reversed(again):
         models = retrain(models, _read_news(project, project.store.versions.record(version), models).panel)
     return models
+
+
+def _read_state(project: Project, digest: str) -> Zoo:
+    outputs = project.store.outputs
+    return project.shelf.fetch(digest, lambda: zoo_from_document(outputs.read_document(STATES, digest)))
 
 
 def read_newest(project: Project, version: str) -> Zoo | None:

@@ -4,15 +4,20 @@ What is done with them is in `loopcast.loop`.
 """
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import dagster as dg
 from dagster_duckdb import DuckDBResource
+from pydantic import PrivateAttr
 
 from loopcast.loop.project import Project, Settings, open_project
+from loopcast.loop.shelf import Shelf
 from loopcast.loop.warehouse import Delivery, deliver
 from loopcast.store.warehouse_file import draft_warehouse
 from loopcast.use_case.model import UseCase
+
+KEPT_ZOOS = 4  # of a turn: the state it goes on from, its own, what the zoo promised
 
 
 class ProjectResource(dg.ConfigurableResource[Project]):
@@ -40,10 +45,15 @@ class ProjectResource(dg.ConfigurableResource[Project]):
             warehouse=str(settings.warehouse),
         )
 
+    _opened: Project | None = PrivateAttr(default=None)
+
     def open(self) -> Project:
-        """Return the project, with its store opened."""
-        settings = Settings(use_cases=Path(), lake=self.lake, inbox=Path(self.inbox), warehouse=Path(self.warehouse))
-        return open_project(UseCase.model_validate_json(self.use_case), settings=settings)
+        """Return the project, with its store opened: once per run, whose assets share what they have read."""
+        if self._opened is None:
+            paths = Settings(Path(), lake=self.lake, inbox=Path(self.inbox), warehouse=Path(self.warehouse))
+            project = open_project(UseCase.model_validate_json(self.use_case), settings=paths)
+            self._opened = replace(project, shelf=Shelf(KEPT_ZOOS))
+        return self._opened
 
 
 class WarehouseResource(dg.ConfigurableResource[None]):
