@@ -1,7 +1,8 @@
 """How long ticks take with 50 use cases of 1,000 versions each, how large the daemon gets, and how soon pages open.
 
-Seconds of CPU of one evaluation of the conditions and one of the inbox sensor, in this process; then the real daemon and
-webserver: seconds from round to round, and until an asset's page can be used in a browser (Chromium, where there is one).
+Seconds of CPU of one evaluation of the conditions and one of the inbox sensor, in this process; then the real daemon
+and webserver: seconds from tick to tick, and until an asset's page can be used in a browser (Chromium, where there is
+one).
 """
 
 import logging
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +38,6 @@ from loopcast.orchestration.sensors import build_inbox_sensor, turn_selection, t
 from loopcast.orchestration.serve import Platform, pick_port
 from loopcast.orchestration.settings import read_settings
 from loopcast.orchestration.stage import Stage
-from loopcast.store.version_records import Upload
 from made_use_case import make_counts, to_csv
 
 USE_CASES, VERSIONS, ROUNDS = 50, 1000, 3
@@ -168,7 +169,7 @@ def _tell_rounds(instance: dg.DagsterInstance, *, since: float) -> None:
                 continue
             ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=since)
             starts = sorted(tick.timestamp for tick in ticks)
-            gaps += [later - earlier for earlier, later in zip(starts, starts[1:], strict=False)]
+            gaps += [later - earlier for earlier, later in pairwise(starts)]
             lengths += [tick.end_timestamp - tick.timestamp for tick in ticks if tick.end_timestamp]
         if gaps:
             between = f"median {statistics.median(gaps):.1f} s, longest {max(gaps):.1f} s"
