@@ -13,7 +13,7 @@ from dagster._core.test_utils import create_run_for_test
 
 from loopcast.loop.project import Project
 from loopcast.orchestration import sensors
-from loopcast.orchestration.names import REFLECTED, TURN, TURNS_OF, USE_CASE
+from loopcast.orchestration.names import FIRST, REFLECTED, TURN, TURNS_OF, USE_CASE
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.sensors import ATTEMPTS, REST_SECONDS, build_inbox_sensor
 from loopcast.orchestration.stage import Stage, current_time
@@ -86,7 +86,7 @@ def test_two_files_become_two_versions_with_one_run_each(inbox: Inbox) -> None:
 def test_a_run_is_tagged_with_its_turn_and_only_with_a_zoo_as_reflected(inbox: Inbox) -> None:
     inbox.drop("a.csv", to_csv(make_counts("2024-01-01", 1)))
     tags = inbox.requested()[0].tags
-    assert tags == {TURN: "v00000001", TURNS_OF: "counts", USE_CASE: "counts"}
+    assert tags == {TURN: "v00000001", TURNS_OF: "counts", USE_CASE: "counts", **FIRST}
     assert REFLECTED not in tags
 
 

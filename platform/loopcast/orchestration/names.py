@@ -16,6 +16,12 @@ TURNS_OF = "loopcast/turns_of"
 REFLECTED = "loopcast/reflected"
 DUE = "loopcast/due"
 
+# Pools, one run at a time each unless the UI says otherwise (Deployment > Concurrency). Experiments are the long ones:
+# however many use cases rebuild at once, places are left for turns. A delivery waits for no other with a place taken.
+EXPERIMENTS, DELIVERIES = "experiments", "deliveries"
+# Of the runs that wait, turns come first: before a backfill of a thousand versions, too.
+FIRST = {"dagster/priority": "10"}
+
 OVERVIEW = dg.AssetKey(["overview"])  # of all use cases
 
 

@@ -12,7 +12,7 @@ import dagster as dg
 from loopcast.loop.ingest import take_inbox
 from loopcast.loop.turns import Turn, note_finished, walk_turns
 from loopcast.orchestration.jobs import CHAIN
-from loopcast.orchestration.names import OVERVIEW, REFLECTED, TURN, TURNS_OF, USE_CASE, Names
+from loopcast.orchestration.names import FIRST, OVERVIEW, REFLECTED, TURN, TURNS_OF, USE_CASE, Names
 from loopcast.orchestration.stage import Stage, current_time
 
 INTERVAL_SECONDS = 5
@@ -84,7 +84,7 @@ def build_overview_sensor() -> dg.AutomationConditionSensorDefinition:
 
 def turn_tags(names: Names, turn: Turn) -> dict[str, str]:
     """Return the run tags of a turn: automation conditions tell by them what the run itself looks after."""
-    tags = {TURN: turn.version, TURNS_OF: names.use_case, USE_CASE: names.use_case}
+    tags = {TURN: turn.version, TURNS_OF: names.use_case, USE_CASE: names.use_case, **FIRST}
     return {**tags, REFLECTED: turn.version} if turn.has_zoo else tags
 
 

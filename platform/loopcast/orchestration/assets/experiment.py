@@ -17,6 +17,7 @@ from loopcast.orchestration.contest import describe_losses, describe_verdict
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_table
 from loopcast.orchestration.exploration import describe_exploration
 from loopcast.orchestration.instance import add_keys
+from loopcast.orchestration.names import EXPERIMENTS
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks
 
@@ -51,6 +52,7 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
         deps=[dg.AssetDep(names.asset("dataset"), partition_mapping=dg.AllPartitionMapping())],
         check_specs=[gate, better, *list_stage_checks(stage, "experiment", names.builds)],
         automation_condition=new_key_condition(),
+        pool=EXPERIMENTS,
     )
     def experiment(
         context: dg.AssetExecutionContext,

@@ -12,6 +12,7 @@ from pydantic import Field
 from loopcast.loop.warehouse import Delivery
 from loopcast.orchestration.automation import warehouse_condition
 from loopcast.orchestration.describe import describe_table
+from loopcast.orchestration.names import DELIVERIES
 from loopcast.orchestration.resources import WarehouseResource
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 
@@ -42,6 +43,7 @@ def build_warehouse(stage: Stage) -> dg.AssetsDefinition:
             names.asset("reflection"),
         ],
         automation_condition=warehouse_condition(),
+        pool=DELIVERIES,
         retry_policy=dg.RetryPolicy(max_retries=1, delay=2),
     )
     def warehouse(context: dg.AssetExecutionContext, config: WarehouseConfig) -> dg.MaterializeResult[None]:
