@@ -32,6 +32,7 @@ NAMES = (
     "ticks",
     "lifecycle",
     "lifecycle_quick",
+    "accuracy",
 )
 
 

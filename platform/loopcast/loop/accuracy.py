@@ -200,7 +200,7 @@ def read_report(project: Project, version: str, *, by: By = "all") -> dict[str, 
     numbers = {name: value for name, value in manifest.facts.items() if isinstance(value, int | float)}
     told: dict[str, Any] = {"use_case": project.name, "report": version, **numbers}
     if by != "all":
-        cells = outputs.read(CELLS, version, manifest.number)
+        cells = outputs.load(manifest)
         told["groups"] = _measure(sum_cells(_name_series(project, cells), _columns(by)), by)
     return {**told, "rescored": read_rescored(project, version)}
 

@@ -48,13 +48,13 @@ def read_rescored(project: Project, version: str) -> pd.DataFrame:
     manifest = project.store.outputs.manifest(RESCORED, version)
     if manifest is None:
         return compare_scores(project, no_cells(project), no_cells(project))
-    return project.store.outputs.read(RESCORED, version, manifest.number)
+    return project.store.outputs.load(manifest)
 
 
 def _read_report(project: Project, report: OutputManifest) -> Iterator[pd.DataFrame]:
     """Yield a report's cells and those that it took away, whose actual is missing."""
-    outputs, version = project.store.outputs, report.partition
-    yield outputs.read(report.table, version, report.number).assign(report=version)
+    version = report.partition
+    yield project.store.outputs.load(report).assign(report=version)
     if report.facts.get("rescored"):
         rescored = read_rescored(project, version)
         gone = rescored.loc[rescored["actual"].isna(), [*identify_scored(project), "actual"]]
@@ -101,7 +101,7 @@ def read_forecasts(project: Project, sources: Sequence[Source]) -> pd.DataFrame:
     frames = [_no_rows(forecast_schema(project.store.spec.series_keys))]
     for source in sources:
         version = source.manifest.partition
-        frame = project.store.outputs.read(source.manifest.table, version, source.manifest.number)
+        frame = project.store.outputs.load(source.manifest)
         frame = frame[frame["timestamp"] >= pd.Timestamp(source.known_before)] if source.known_before else frame
         frames.append(frame.assign(forecast_version=version))
     return _join(frames)
@@ -114,8 +114,7 @@ def read_members(project: Project, sources: Sequence[Source]) -> pd.DataFrame:
         version = source.manifest.partition
         manifest = find_production(project, MEMBERS, version)
         if manifest is not None:
-            frame = project.store.outputs.read(MEMBERS, version, manifest.number)
-            frames.append(frame.assign(forecast_version=version))
+            frames.append(project.store.outputs.load(manifest).assign(forecast_version=version))
     return _join(frames)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from loopcast.dataops.table import TableSpec
-from loopcast.schemas import accuracy_schema
+from loopcast.zoo.arrays import FloatArray
 
 NAIVE, NAIVE_ERROR = "seasonal_naive", "naive_error"
 ALL = "all"
@@ -129,21 +129,23 @@ def sum_cells(cells: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         spoke = np.isfinite(said)
         parts = (spoke, np.where(spoke, size, 0.0), np.where(spoke, np.abs(y_true - said), 0.0))
         addends |= {f"{part}:{name}": np.asarray(values, "float64") for part, values in zip(BESIDE, parts, strict=True)}
-    return add_sums(pd.concat([cells[list(by)], pd.DataFrame(addends, index=cells.index)], axis=1), by)
+    values = pd.DataFrame(np.column_stack(list(addends.values())), cells.index, list(addends))
+    return values.groupby([cells[name] for name in by], sort=False).sum().reset_index()
 
 
 def add_sums(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Return sums added up within groups; what one of them does not have counts as nothing."""
-    values = [name for name in sums.columns if name not in SUMS_BY and name not in by]
-    groups = sums.assign(**{name: sums[name].fillna(0.0) for name in values})
-    return groups.groupby(list(by), sort=False, as_index=False)[values].sum()
+    names = _list_values(sums)
+    values = pd.DataFrame(sums[names].to_numpy(dtype="float64"), sums.index, names).fillna(0.0)
+    return values.groupby([sums[name] for name in by], sort=False).sum().reset_index()
 
 
 def subtract_sums(sums: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:
     """Return sums less those of former scores of the same cells."""
-    values = [name for name in former.columns if name not in SUMS_BY]
-    less = former.assign(**{name: -former[name] for name in values})
-    return add_sums(pd.concat([part for part in (sums, less) if len(part)] or [sums], ignore_index=True), SUMS_BY)
+    if former.empty:
+        return sums
+    less = former.assign(**{name: -former[name] for name in _list_values(former)})
+    return add_sums(pd.concat([part for part in (sums, less) if len(part)], ignore_index=True), SUMS_BY)
 
 
 def measure(sums: pd.DataFrame, *, by: str) -> pd.DataFrame:
@@ -170,36 +172,38 @@ def measure(sums: pd.DataFrame, *, by: str) -> pd.DataFrame:
     """
     groups = add_sums(sums, [by])
     groups = groups[groups["n"] > 0.5].sort_values(by, kind="stable", ignore_index=True)
-    n = groups["n"]
+    total = {name: groups[name].to_numpy(dtype="float64") for name in _list_values(groups)}
+    n, scaled = total["n"], np.full(len(groups), np.nan)
+    for name in list_naives(groups):
+        scaled = np.where(np.isnan(scaled), _ratio(total[f"own:{name}"], total[f"naive:{name}"]), scaled)
     told = {
         by: groups[by],
         "n": n.round().astype("int64"),
-        "mae": groups["abs_error"] / n,
-        "rmse": np.sqrt(groups["squared_error"].clip(lower=0.0) / n),
-        "mape_pct": 100.0 * _ratio(groups["abs_share"], n - groups["n_zero"]),
-        "n_zero": groups["n_zero"].round().astype("int64"),
-        "mase": _scale(groups),
-        "bias": groups["excess"] / n,
-        "pinball_lower": groups["pinball_lower"] / n,
-        "pinball_median": groups["abs_error"] / n / 2.0,
-        "pinball_upper": groups["pinball_upper"] / n,
-        "coverage_pct": (100.0 * groups["n_inside"] / n).clip(0.0, 100.0),
-        "width": groups["width"] / n,
+        "mae": total["abs_error"] / n,
+        "rmse": np.sqrt(total["squared_error"].clip(min=0.0) / n),
+        "mape_pct": 100.0 * _ratio(total["abs_share"], n - total["n_zero"]),
+        "n_zero": total["n_zero"].round().astype("int64"),
+        "mase": scaled,
+        "bias": total["excess"] / n,
+        "pinball_lower": total["pinball_lower"] / n,
+        "pinball_median": total["abs_error"] / n / 2.0,
+        "pinball_upper": total["pinball_upper"] / n,
+        "coverage_pct": (100.0 * total["n_inside"] / n).clip(0.0, 100.0),
+        "width": total["width"] / n,
     }
-    return pd.DataFrame(told)[list(accuracy_schema(by).columns)]
+    return pd.DataFrame(told)
 
 
 def measure_bins(sums: pd.DataFrame) -> pd.DataFrame:
     """Return the measures over all and per bin of samples ahead, nearest first."""
     nearest = sums.groupby("bin")["samples_ahead"].min()
-    bins = measure(sums, by="bin")
-    bins = bins.sort_values("bin", key=lambda names: names.map(nearest), kind="stable")
-    return pd.concat([part for part in (measure_all(sums), bins) if len(part)] or [bins], ignore_index=True)
+    bins = measure(sums, by="bin").sort_values("bin", key=lambda names: names.map(nearest), kind="stable")
+    return pd.concat([measure_all(sums), bins], ignore_index=True) if len(bins) else bins
 
 
 def measure_all(sums: pd.DataFrame) -> pd.DataFrame:
     """Return the measures over all cells as the one row of the bin `all`; no row where there is no cell."""
-    return measure(sums.drop(columns="bin", errors="ignore").assign(bin=pd.Series(ALL, sums.index, "str")), by="bin")
+    return measure(sums[_list_values(sums)].assign(bin=pd.Series(ALL, sums.index, "str")), by="bin")
 
 
 def summarise(sums: pd.DataFrame) -> dict[str, float]:
@@ -208,7 +212,7 @@ def summarise(sums: pd.DataFrame) -> dict[str, float]:
     if whole.empty:
         return {}
     told = {str(name): float(value) for name, value in whole.iloc[0].drop("bin").items() if np.isfinite(value)}
-    total = sums.drop(columns=[*SUMS_BY], errors="ignore").fillna(0.0).sum()
+    total = sums[_list_values(sums)].sum()
     spoke = [name for name in list_naives(sums) if total[f"n:{name}"] > 0.5]
     told |= {f"mae_{name}": float(total[f"naive:{name}"] / total[f"n:{name}"]) for name in spoke}
     ratios = [total[f"own:{name}"] / total[f"naive:{name}"] for name in spoke if total[f"naive:{name}"] > 0.0]
@@ -232,14 +236,11 @@ def list_naives(table: pd.DataFrame) -> list[str]:
     return sorted(found, key=lambda name: [int(part) for part in re.findall(r"\d+", name)])
 
 
-def _scale(groups: pd.DataFrame) -> pd.Series:
-    """Return the error over that of the shortest season's naive that spoke in each group, missing where none did."""
-    scaled = pd.Series(np.nan, groups.index, dtype="float64")
-    for name in list_naives(groups):
-        scaled = scaled.fillna(_ratio(groups[f"own:{name}"], groups[f"naive:{name}"]))
-    return scaled
+def _list_values(sums: pd.DataFrame) -> list[str]:
+    """Return the columns of sums that are summed."""
+    return [str(name) for name in sums.columns if name not in (*SUMS_BY, "series")]
 
 
-def _ratio(above: pd.Series, below: pd.Series) -> pd.Series:
-    """Return the ratio, missing where the denominator is not positive."""
-    return above / below.where(below > 0.0)
+def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
+    """Return the ratio, NaN where the denominator is not positive."""
+    return np.where(below > 0.0, above / np.where(below > 0.0, below, 1.0), np.nan)

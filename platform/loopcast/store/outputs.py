@@ -125,6 +125,10 @@ class OutputStore:
         manifest = self.manifest(table, partition) if number is None else self.manifest_at(table, partition, number)
         if manifest is None:
             raise NotFoundError(f"{table} has no partition {partition}; make it, or ask for another one")
+        return self.load(manifest)
+
+    def load(self, manifest: OutputManifest) -> pd.DataFrame:
+        """Return the table that a manifest is of; raises DamageError where the file is not what was written."""
         return read_table(read_content(self._lake, manifest.file, digest=manifest.file_digest), path=manifest.file)
 
     def manifest(self, table: str, partition: str) -> OutputManifest | None:
