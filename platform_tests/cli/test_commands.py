@@ -176,10 +176,25 @@ def test_the_newest_forecast_is_printed(project: Project) -> None:
 
 
 def test_accuracy_is_printed_beside_the_naives(project: Project, second: Any) -> None:
-    told = read("accuracy", "counts", "--to", "v00000002")
+    told = read("accuracy", "counts", "--actuals", "v00000002")
     assert (told["n"], told["mae"]) == (24, pytest.approx(second["forecast_error"]))
     assert {"mae_seasonal_naive_24", "mae_seasonal_naive_168", "skill_pct"} <= set(told)
     assert read("accuracy", "shops")["n"] == 0
+
+
+def test_accuracy_is_told_of_any_part_and_as_a_version_reported_it(project: Project, second: Any) -> None:
+    steps = read("accuracy", "counts", "--to", "v00000001", "--by", "samples_ahead")
+    assert [row["samples_ahead"] for row in steps["groups"]] == list(range(1, 25))
+    assert (steps["from"], steps["to"], steps["n"]) == ("v00000001", "v00000001", 24)
+    day = read("accuracy", "counts", "--start", "2024-02-26 06:00", "--end", "2024-02-26", "--latest-only")
+    assert day["n"] == 18
+    told = read("accuracy", "counts", "--report", "v00000002", "--by", "bin")
+    assert told["mae"] == pytest.approx(second["forecast_error"])
+    assert [row["bin"] for row in told["groups"]] == ["all", "S+1:S+24"]
+    assert told["rescored"] == []
+    shown = " ".join(run("accuracy", "counts", "--by", "forecast").output.split())
+    assert "By forecast" in shown
+    assert "Not evaluated" in shown
 
 
 @pytest.mark.parametrize(
@@ -192,6 +207,8 @@ def test_accuracy_is_printed_beside_the_naives(project: Project, second: Any) ->
         (["show", "counts", "--series", "a"], "series"),
         (["show", "counts", "--series", "region=north,a"], "expected key=value,key=value"),
         (["forecast", "counts", "--version", "v00000099"], "found no forecast of v00000099 of counts"),
+        (["accuracy", "counts", "--report", "v00000099"], "found no accuracy report of v00000099 of counts"),
+        (["accuracy", "counts", "--report", "v00000002", "--latest-only"], "a report stands for itself"),
         (["replay", "counts"], "counts has no `replay`"),
     ],
 )

@@ -26,9 +26,7 @@ def merge_reports(project: Project, reports: Sequence[OutputManifest]) -> pd.Dat
     """
     identity = identify_scored(project)
     frames = [frame for report in reports for frame in _read_report(project, report) if len(frame)]
-    if not frames:
-        return no_cells(project)
-    cells = pd.concat(frames, ignore_index=True).drop_duplicates(identity, keep="last")
+    cells = pd.concat([no_cells(project), *frames], ignore_index=True).drop_duplicates(identity, keep="last")
     cells = cells.dropna(subset=["actual"]).reset_index(drop=True)
     return cells.astype(plain_dtypes(forecast_schema(project.store.spec.series_keys)))
 
