@@ -44,10 +44,12 @@ def test_a_resolved_notice_says_how_and_no_longer_what_to_do() -> None:
     assert "to do" not in text
 
 
-def test_found_text_is_bounded_and_stays_on_one_line() -> None:
-    text = write(notice_of(replace(FINDING, found="row 1:\n\n" + "x" * 5_000))).text
-    (line,) = [line for line in text.splitlines() if line.strip().startswith("found")]
-    assert len(line) < 700
+def test_found_text_is_bounded_and_wrapped_and_links_are_never_broken() -> None:
+    finding = replace(FINDING, found="row 1:\n\n" + "some words " * 500, path="/assets/" + "x-" * 80)
+    lines = write(notice_of(finding)).text.splitlines()
+    assert sum(map(len, lines)) < 1_500
+    assert max(len(line) for line in lines if "http" not in line) <= 100
+    assert [line for line in lines if line.endswith(finding.path)]
 
 
 def test_more_notices_than_fit_are_counted() -> None:

@@ -23,7 +23,6 @@ from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.orchestration.settings import read_alert_settings
-from loopcast.orchestration.stage import Stage
 from made_use_case import YAML, make_home, make_project
 
 USE_CASES, VERSIONS, TICKS = 50, (1, 1_000), 5
@@ -53,7 +52,7 @@ class Watcher:
         resource = ProjectResource.of(self.project.use_case, settings=self.project.settings)
         defs = build_use_case_defs(self.project.use_case, resource=resource)
         assets = [asset for asset in defs.assets or () if isinstance(asset, dg.AssetsDefinition)]
-        self.watched: Watched = list_watched(Stage(self.project.use_case), assets)
+        self.watched: Watched = list_watched(assets)
         self.now, self.cursor = datetime.now(UTC), "{}"
 
     def look(self) -> Round:

@@ -58,7 +58,7 @@ def test_a_refused_update_says_file_rows_and_repair(empty: Project) -> None:
     (finding,) = found.findings
     assert finding.key == "refused_update/dataset/accepted"
     assert (finding.version, finding.severity, finding.at) == (version, "error", NOW)
-    assert finding.found.startswith("file_3.csv: 1 violations. ")
+    assert finding.found.startswith("file_3.csv is refused: 1 violation")
     assert f"loopcast quarantine show counts {version}" in finding.to_do
     assert found.over == ()
     assert found.marks == {VERSIONS: version}

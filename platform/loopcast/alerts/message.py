@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from textwrap import fill
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,8 @@ from loopcast.errors import bound_text
 
 MOST_NOTICES = 30  # more in one message are counted only
 FOUND_LIMIT = 600
+WIDTH, INDENT = 100, " " * 12
+UNBROKEN: Any = {"break_long_words": False, "break_on_hyphens": False}
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,9 @@ def _lines(notice: Notice, facts: dict[str, Any], zone: ZoneInfo | None) -> Iter
         "to do": "" if alert.over else facts["to_do"],
         "look": facts["link"],
     }
-    yield from (f"  {name:<9} {' '.join(value.split())}" for name, value in lines.items() if value)
+    for name, value in lines.items():
+        if value:  # a link that were broken in two would lead nowhere
+            yield fill(value, WIDTH, initial_indent=f"  {name:<9} ", subsequent_indent=INDENT, **UNBROKEN)
 
 
 def _zone(time_zone: str | None) -> ZoneInfo | None:

@@ -102,7 +102,7 @@ def _describe_deterioration(project: Project, newest: DecisionRecord, judgement:
         found=f"{found}{since}; decision: {decision.action} ({decision.rule})",
         expected="no more than the zoo promised" + (f", {promised:.6g} {unit}" if promised else ""),
         to_do="Look at the newest version's root causes, and at the build that reflection opened.",
-        path=f"/assets/{project.name}/accuracy_report",
+        path=f"/assets/{project.name}/accuracy_report?view=checks&checkDetail=as_promised",
         version=newest.version,
     )
 
@@ -135,7 +135,7 @@ def _describe_refusal(project: Project, record: VersionRecord) -> Finding:
         severity="error",
         at=record.settled_at,
         event=record.version,
-        found=f"{refusal.file}: {refusal.total} violations. {refusal.summary()}",
+        found=refusal.summary(),
         expected="a file that breaks no rule",
         to_do=(
             f"loopcast quarantine show {project.name} {record.version}, then repair and resubmit it; "

@@ -36,7 +36,9 @@ EVENTS = "events"  # the mark: the newest event of all; where there is no newer 
 FIRST_LOOK = timedelta(days=1)
 MOST_RUNS, MOST_REPEATS, MOST_ATTEMPTS = 20, 20, 10
 FAILED, PASSED = AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED
-BY_THE_STORE = ("dataset", ACCEPTED)  # a refused update is told with its file and its rows
+AS_PROMISED = "as_promised"
+# What the store tells better: a refused update with its file and rows, deterioration with its decision and its end.
+BY_THE_STORE = {("dataset", ACCEPTED), ("accuracy_report", AS_PROMISED)}
 PARTITION = "dagster/partition"
 
 
@@ -53,18 +55,16 @@ class Watched:
     fresh: tuple[dg.AssetKey, ...]
 
 
-def list_watched(stage: Stage, assets: Iterable[dg.AssetsDefinition | dg.AssetSpec]) -> Watched:
+def list_watched(assets: Iterable[dg.AssetsDefinition | dg.AssetSpec]) -> Watched:
     """Return what is looked at: every check there is, and every freshness policy.
 
     Args:
-        stage: the use case.
-        assets: its assets and checks, each asset before those made from it.
+        assets: a use case's assets and checks, each asset before those made from it.
     """
     made = [asset for asset in assets if isinstance(asset, dg.AssetsDefinition)]
     specs = [spec for asset in made for spec in asset.check_specs]
-    store = stage.names.asset(BY_THE_STORE[0]), BY_THE_STORE[1]
     return Watched(
-        {spec.key: spec.description or "" for spec in specs if (spec.asset_key, spec.name) != store},
+        {spec.key: spec.description or "" for spec in specs if not _is_told_by_the_store(spec.key)},
         tuple(spec.key for asset in made for spec in asset.specs if spec.freshness_policy is not None),
     )
 
@@ -203,6 +203,10 @@ def find_recovered_runs(instance: dg.DagsterInstance, project: Project, book: Bo
     alerts = [alert for alert in book.open if alert.newest.kind == "failed_run"]
     over = [Over(alert.key, now, words) for alert in alerts if (words := _recovery(instance, project, alert))]
     return Observed(over=tuple(over))
+
+
+def _is_told_by_the_store(key: dg.AssetCheckKey) -> bool:
+    return (key.asset_key.path[-1], key.name) in BY_THE_STORE
 
 
 def _streak(history: Sequence[AssetCheckExecutionRecord]) -> list[AssetCheckExecutionRecord]:

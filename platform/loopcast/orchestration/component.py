@@ -79,7 +79,7 @@ def build_use_case_defs(use_case: UseCase, *, resource: ProjectResource | None =
     stage = Stage(use_case)
     opened = resource or ProjectResource.of(use_case, settings=read_settings())
     computed, checks = [build(stage) for build in COMPUTED], build_source_checks(stage)
-    alerts = build_alert_sensor(stage, list_watched(stage, [*computed, *checks]))
+    alerts = build_alert_sensor(stage, list_watched([*computed, *checks]))
     sensors = [build_inbox_sensor(stage), build_automation_sensor(stage), build_waiting_sensor(stage), alerts]
     return dg.Definitions(
         assets=[build_source_feed(stage), *computed],
