@@ -29,7 +29,7 @@ USE_CASES, VERSIONS, TICKS = 50, (1, 1_000), 5
 COPIES = """
     WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < :most)
     INSERT INTO asset_check_executions (asset_key, check_name, partition, run_id, execution_status)
-    SELECT :asset, :name, 'v' || i, 'earlier', 'SUCCEEDED' FROM n WHERE :most > 1"""
+    SELECT :asset, :name, 'v' || i, 'earlier ' || :most, 'SUCCEEDED' FROM n WHERE :most > 1"""
 STEP = timedelta(minutes=15)
 
 

@@ -46,9 +46,9 @@ class Watch:
         with dg.build_sensor_context(
             instance=self.instance, resources={"counts_project": self.resource}, cursor=self.cursor
         ) as context:
-            skipped = self.sensor._raw_fn(context)
-            self.cursor = context.cursor
-        return str(skipped.skip_message)
+            done = self.sensor.evaluate_tick(context)
+        self.cursor = done.cursor
+        return str(done.skip_message)
 
     def settle(self) -> list[str]:
         """Tick until all is told, and return the subjects of all mails so far."""
