@@ -46,7 +46,7 @@ PICTURE = ROOT / "docs" / "lifecycle.svg"
 POLICIES = {
     "level": 90,
     "holidays": "US",
-    "n_windows": 14,
+    "n_windows": 28,
     "rebuild": {"max_age": None, "tolerance_pct": 25, "window": 7, "rest": 5},
 }
 GIVEN_UP_S, SETTLED_S = 600.0, 1.0
