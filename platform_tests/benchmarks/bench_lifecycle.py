@@ -192,7 +192,7 @@ class Drive:
 def main() -> None:
     """Play, and print what the platform did."""
     begun, quiet = time.monotonic(), int(os.environ.get("LIFECYCLE_QUIET", "1"))
-    first = int(os.environ.get("LIFECYCLE_FIRST", "1000"))
+    first = int(os.environ["LIFECYCLE_FIRST"]) if "LIFECYCLE_FIRST" in os.environ else None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         home = make_home(Path(folder))
         project = find_project(NAME, settings=read_settings({"LOOPCAST_HOME": str(home)}))
@@ -205,15 +205,17 @@ def main() -> None:
             try:
                 drive.play(islice(plan_deliveries(read_history(), quiet=quiet), first))
             finally:
-                tell(drive, wall_s=time.monotonic() - begun)
+                tell(drive, wall_s=time.monotonic() - begun, is_whole=quiet > 0 and first is None)
 
 
-def tell(drive: Drive, *, wall_s: float) -> None:
-    """Print the timeline, the events, the runs, and write the picture."""
+def tell(drive: Drive, *, wall_s: float, is_whole: bool) -> None:
+    """Print the timeline, the events and the runs; keep the figures and the picture where all was played."""
     steps = read_steps(drive.project, drive.instance, drive.deliveries, drive.seen)
     events = tabulate_events(steps)
     counts, surplus = count_runs(drive.project, drive.instance, killed=drive.kills)
     show_steps(steps, events)
+    if is_whole:
+        PICTURE.write_text(draw_lifecycle(steps, events), "utf-8")
     print(pd.DataFrame(counts).to_string(index=False))
     print("\n".join(["runs too many:", *surplus] if surplus else ["runs too many: none"]))
     figures = {
@@ -226,14 +228,16 @@ def tell(drive: Drive, *, wall_s: float) -> None:
         "clicks": 0,
         "wall_s": wall_s,
     }
-    keep("lifecycle", figures, now=datetime.now(UTC), cpu_s=time.process_time())
+    if is_whole:
+        keep("lifecycle", figures, now=datetime.now(UTC), cpu_s=time.process_time())
+    else:
+        print(figures)
 
 
 def show_steps(steps: Sequence[Step], events: pd.DataFrame) -> None:
-    """Print the timeline and the events, and write the picture."""
+    """Print the timeline and the events."""
     print(pd.DataFrame([_row(step) for step in steps]).to_string(index=False))
     print(events.to_string(index=False))
-    PICTURE.write_text(draw_lifecycle(steps, events), "utf-8")
 
 
 def make_home(folder: Path) -> Path:

@@ -8,7 +8,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench_lifecycle import NAME, make_home, read_history, show_steps
+from bench_lifecycle import NAME, PICTURE, make_home, read_history, show_steps
+from lifecycle_chart import draw_lifecycle
 from lifecycle_plan import Delivery, plan_deliveries
 from lifecycle_report import read_steps, tabulate_events
 
@@ -34,5 +35,7 @@ def main() -> None:
                 runner.turn_all()
                 runner.follow()
             steps = read_steps(project, instance, deliveries, {})
-    show_steps(steps, tabulate_events(steps))
+    events = tabulate_events(steps)
+    show_steps(steps, events)
+    PICTURE.write_text(draw_lifecycle(steps, events), "utf-8")
     print(f"{time.process_time() - begun:.0f} CPU s")
