@@ -19,6 +19,7 @@ NAMES = (
     "bad_input",
     "control",
     "drift",
+    "deterioration",
     "profile",
     "gefcom",
     "check_estimator",

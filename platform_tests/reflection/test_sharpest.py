@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from loopcast.reflection.sharpest import rank_points
 
@@ -55,3 +56,11 @@ def test_intervals_without_width_and_a_single_forecast_are_ranked_too() -> None:
     assert np.isfinite(points["score"]).all()
     assert points["reason"].iloc[0].startswith("change")
     assert len(rank_points(flat.iloc[1:2], series_keys=())) == 1
+
+
+def test_of_forecasts_since_errors_are_worse_the_three_sharpest_come_in_by_that() -> None:
+    actual = [2.0, 3.0, 4.0, 5.0, 6.0, 10.4]
+    points = rank_points(forecasts(actual=actual, is_since=[True] * 5 + [False]), series_keys=(), limit=8)
+    assert points["reason"].tolist() == ["deterioration"] * 3 + ["error"]
+    assert points["timestamp"].dt.hour.tolist() == [0, 1, 2, 5]
+    assert points["score"].tolist() == [2.0, 1.75, 1.5, pytest.approx(0.1)]

@@ -24,6 +24,60 @@ RANGE = re.compile(r"S\+(\d+):S\+(\d+)")
 BACKTEST_COLUMNS = ("timestamp", "cutoff", "samples_ahead", "member", "forecast", "target")
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Errors:
+    """Errors of n forecasts in b blocks, sorted by block, series and time.
+
+    Args:
+        names: of the blocks, rising, shape (b,).
+        block: number of each error's block, shape (n,).
+        series: number of its series, shape (n,).
+        moment: its time in nanoseconds or any other unit, shape (n,).
+        bin: name of its bin of samples ahead, shape (n,).
+        error: actual minus forecast, target's unit, shape (n,).
+        expected: the absolute error that is expected of it, target's unit, shape (n,).
+        naive: mean absolute error of the seasonal naives at the same place, shape (n,); NaN where unknown.
+    """
+
+    names: tuple[str, ...]
+    block: Ints
+    series: Ints
+    moment: Ints
+    bin: npt.NDArray[np.object_]
+    error: Floats
+    expected: Floats
+    naive: Floats
+
+    def select(self, mask: Flags) -> "Errors":
+        """Return some of the errors; the blocks stay, though some may be empty."""
+        parts = (self.block, self.series, self.moment, self.bin, self.error, self.expected, self.naive)
+        return Errors(self.names, *(part[mask] for part in parts))  # type: ignore[arg-type]
+
+    def since(self, name: str) -> "Errors":
+        """Return the errors of a block and all later ones."""
+        return self.select(self.block >= self.names.index(name))
+
+    @property
+    def counts(self) -> Floats:
+        """Errors per block, shape (b,)."""
+        return np.bincount(self.block, minlength=len(self.names)).astype(np.float64)
+
+    def mean(self, values: Floats) -> Floats:
+        """Return the mean of some numbers per block, shape (b,); NaN where it has none, missing ones left out."""
+        known = np.isfinite(values)
+        count = np.bincount(self.block[known], minlength=len(self.names))
+        total = np.bincount(self.block[known], weights=values[known], minlength=len(self.names))
+        return np.asarray(np.where(count > 0, total / np.maximum(count, 1), np.nan))
+
+    @property
+    def overlap(self) -> int:
+        """How many blocks look at the same time, on average and rounded, at least 1."""
+        once = len(np.unique(np.stack([self.series, self.moment]), axis=1).T) if len(self.error) else 1
+        return max(1, round(len(self.error) / once))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +85,12 @@ class Sequences:
     """The errors of a zoo, in its backtest and in production.
 
     Args:
-        before: the backtest: `block` (the cutoff), `timestamp`, `bin`, `error`, `expected` and `naive_error`, oldest
-            first.
-        after: the same of production; `block` is the forecast's version.
-        overlaps: blocks of either that look at the same time, at least 1: so many are taken as one.
-        keys: names of the series keys.
+        before: of the backtest; a block is a cutoff. Without any error where no backtest is known.
+        after: of production; a block is a forecast's version.
     """
 
-    before: pd.DataFrame
-    after: pd.DataFrame
-    overlaps: tuple[int, int]
-    keys: tuple[str, ...]
+    before: Errors
+    after: Errors
 
 
 def line_up(cells: pd.DataFrame, promise: Sequence[BinPromise], reference: pd.DataFrame) -> Sequences:
@@ -55,80 +104,54 @@ def line_up(cells: pd.DataFrame, promise: Sequence[BinPromise], reference: pd.Da
         promise: of the zoo in force, not empty.
         reference: the backtest of its build; may be empty.
     """
-    before = _read_reference(reference, promise)
-    after = cells.rename(columns={"forecast_version": "block"}).sort_values(["block", "timestamp"], kind="stable")
-    keys = tuple(str(name) for name in reference.columns if name not in BACKTEST_COLUMNS)
+    keys = [str(name) for name in reference.columns if name not in BACKTEST_COLUMNS]
+    before = _read_reference(reference, promise, keys)
+    after = cells.rename(columns={"forecast_version": "block"})
     after = after if NAIVE_ERROR in after else after.assign(**{NAIVE_ERROR: np.nan})
-    frames = [_expect(frame, before, promise, keys) for frame in (before, after)]
-    columns = [*keys, "block", "timestamp", "bin", "error", "expected", NAIVE_ERROR]
-    known = [frame.loc[frame["expected"].notna(), columns].reset_index(drop=True) for frame in frames]
-    return Sequences(known[0], known[1], (count_overlap(known[0], keys), count_overlap(known[1], keys)), keys)
+    both = pd.concat([before[keys], after[keys]], ignore_index=True) if keys else None
+    codes = np.zeros(len(before) + len(after), dtype=np.int64) if both is None else both.groupby(keys).ngroup()
+    series = np.asarray(codes, dtype=np.int64)
+    parts = [(before, series[: len(before)]), (after, series[len(before) :])]
+    by_bin = {row.bin: row.mae for row in promise}
+    expect = _Expectation(before, parts[0][1], by_bin)
+    return Sequences(*(_to_errors(frame, numbers, expect) for frame, numbers in parts))
 
 
-def count_overlap(cells: pd.DataFrame, keys: Sequence[str]) -> int:
-    """Return how many blocks look at the same time, on average and rounded, at least 1.
+def take_blocks(errors: Errors, numbers: Floats) -> tuple[Blocks, list[str]]:
+    """Return one number per block as blocks, with their names; those of few cells are left out.
 
-    Args:
-        cells: with `timestamp` and the series keys.
-        keys: names of the series keys.
-
-    Examples:
-        >>> count_overlap(pd.DataFrame({"block": ["a", "a", "b", "b"], "timestamp": [1, 2, 1, 2]}), [])
-        2
-    """
-    once = len(cells.drop_duplicates([*keys, "timestamp"]))
-    return max(1, round(len(cells) / max(1, once)))
-
-
-def take_blocks(values: "pd.Series[float]", blocks: "pd.Series[str]") -> tuple[Blocks, list[str]]:
-    """Return the blocks of some numbers per block, and their names; those of few cells are left out.
+    Blocks that look at the same time are joined: forecasts of the same hours miss them by the same, so that they tell
+    no more than one. Neighbours are counted from the newest on; the oldest that are left over go.
 
     Args:
-        values: one number per block, by its name, NaN where it has none.
-        blocks: the name of each cell's block.
+        errors: give the names and the sizes of the blocks.
+        numbers: one per block, NaN where it has none, shape (b,).
     """
-    counts = blocks.value_counts().reindex(values.index)
-    share = counts / max(1.0, float(counts.median()))
-    taken = values[np.isfinite(values) & (share >= LEAST_SHARE)]
-    weights = np.minimum(share.reindex(taken.index).to_numpy(dtype=np.float64), 1.0)
-    return Blocks(np.asarray(taken, dtype=np.float64), np.asarray(weights)), [str(name) for name in taken.index]
+    counts = errors.counts
+    usual = float(np.median(counts[counts > 0])) if (counts > 0).any() else 1.0
+    taken = np.flatnonzero(np.isfinite(numbers) & (counts >= LEAST_SHARE * usual))
+    blocks = Blocks(numbers[taken], np.minimum(counts[taken] / usual, 1.0))
+    return join_neighbours(blocks, [errors.names[number] for number in taken], errors.overlap)
 
 
-def join_overlapping(blocks: Blocks, names: list[str], overlap: int) -> tuple[Blocks, list[str]]:
-    """Return one block for each so many neighbours, counted from the newest on; the oldest ones that are left over go.
-
-    Forecasts of the same hours miss them by the same, so that they tell no more than one.
+def join_neighbours(blocks: Blocks, names: list[str], count: int) -> tuple[Blocks, list[str]]:
+    """Return one block for each so many neighbours, named by its first.
 
     Examples:
-        >>> joined, names = join_overlapping(Blocks(np.arange(5.0), np.ones(5)), list("abcde"), 2)
+        >>> joined, names = join_neighbours(Blocks(np.arange(5.0), np.ones(5)), list("abcde"), 2)
         >>> joined.numbers.tolist(), names
         ([1.5, 3.5], ['b', 'd'])
     """
-    if overlap == 1:
+    if count == 1:
         return blocks, names
-    n = len(blocks) // overlap
-    rest = len(blocks) - n * overlap
-    numbers, weights = (part[rest:].reshape(n, overlap) for part in (blocks.numbers, blocks.weights))
+    n = len(blocks) // count
+    rest = len(blocks) - n * count
+    numbers, weights = (part[rest:].reshape(n, count) for part in (blocks.numbers, blocks.weights))
     means = (numbers * weights).sum(axis=1) / weights.sum(axis=1)
-    return Blocks(means, weights.mean(axis=1)), names[rest::overlap]
+    return Blocks(means, weights.mean(axis=1)), names[rest::count]
 
 
-def _read_reference(reference: pd.DataFrame, promise: Sequence[BinPromise]) -> pd.DataFrame:
-    """Return the combination's errors in a backtest as cells, with those of the seasonal naives."""
-    if reference.empty:
-        columns = ["block", "timestamp", "samples_ahead", "bin", "error", NAIVE_ERROR]
-        return pd.DataFrame(columns=columns).astype({"error": "float64", NAIVE_ERROR: "float64"})
-    rows = reference[reference["member"] == COMBINATION]
-    bins = name_bins(rows["samples_ahead"].to_numpy(dtype=np.int64), promise)
-    naive = reference[reference["member"].str.startswith(NAIVE)]
-    naive = naive.assign(**{NAIVE_ERROR: (naive["target"] - naive["forecast"]).abs()})
-    identity = [name for name in reference.columns if name not in ("member", "forecast", "target", "samples_ahead")]
-    rows = rows.merge(naive.groupby(identity, as_index=False)[[NAIVE_ERROR]].mean(), on=identity, how="left")
-    told = rows.assign(block=rows["cutoff"].astype("str"), bin=bins, error=rows["target"] - rows["forecast"])
-    return told.sort_values(["block", "timestamp"], kind="stable", ignore_index=True)
-
-
-def name_bins(samples_ahead: npt.NDArray[np.int64], promise: Sequence[BinPromise]) -> npt.NDArray[np.object_]:
+def name_bins(samples_ahead: Ints, promise: Sequence[BinPromise]) -> npt.NDArray[np.object_]:
     """Return the name of the promise's bin that each number of samples ahead is in; `all` where none holds it.
 
     Examples:
@@ -143,27 +166,84 @@ def name_bins(samples_ahead: npt.NDArray[np.int64], promise: Sequence[BinPromise
     return names
 
 
-def _expect(
-    cells: pd.DataFrame, before: pd.DataFrame, promise: Sequence[BinPromise], keys: tuple[str, ...]
-) -> pd.DataFrame:
-    """Return cells with the absolute error that is expected of each; NaN where nothing is promised for it."""
-    promised = {row.bin: row.mae for row in promise}
-    by_bin = cells["bin"].map(promised).astype("float64").fillna(promised.get(WHOLE, np.nan))
-    if before.empty or "samples_ahead" not in cells:
-        return cells.assign(expected=by_bin)
-    size = before.assign(size=before["error"].abs())
-    expected = cells["samples_ahead"].map(_step_profile(size)).astype("float64").fillna(by_bin)
-    if keys:
-        means = size.groupby(list(keys)).agg(own=("size", "mean")).reset_index()
-        own = cells[list(keys)].merge(means, on=list(keys), how="left")["own"].to_numpy()
-        expected = expected * np.where(np.isnan(own), 1.0, own / max(float(size["size"].mean()), 1e-300))
-    return cells.assign(expected=expected)
+def _read_reference(reference: pd.DataFrame, promise: Sequence[BinPromise], keys: list[str]) -> pd.DataFrame:
+    """Return the combination's errors in a backtest as cells, with those of the seasonal naives."""
+    if reference.empty:
+        columns = ["block", "timestamp", "samples_ahead", "bin", "error", NAIVE_ERROR]
+        return pd.DataFrame({name: pd.Series(dtype="float64") for name in columns})
+    is_own = (reference["member"] == COMBINATION).to_numpy()
+    is_naive = reference["member"].str.startswith(NAIVE).to_numpy(dtype=bool)
+    place = reference.groupby([*keys, "cutoff", "timestamp"], sort=False).ngroup().to_numpy()
+    error = (reference["target"] - reference["forecast"]).to_numpy(dtype=np.float64)
+    count = np.bincount(place[is_naive], minlength=place.max() + 1)
+    total = np.bincount(place[is_naive], weights=np.abs(error[is_naive]), minlength=place.max() + 1)
+    naive = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    rows = reference[is_own]
+    bins = name_bins(rows["samples_ahead"].to_numpy(dtype=np.int64), promise)
+    rows = rows.assign(block=rows["cutoff"].astype("str"), bin=bins, error=error[is_own])
+    return rows.assign(**{NAIVE_ERROR: naive[place[is_own]]}).reset_index(drop=True)
 
 
-def _step_profile(size: pd.DataFrame) -> "pd.Series[float]":
-    """Return the mean absolute error by samples ahead, pulled towards the mean of its bin."""
-    steps = size.groupby("samples_ahead").agg(
-        found=("size", "mean"), bin=("bin", "first"), windows=("block", "nunique")
+class _Expectation:
+    """The absolute error that is expected of a cell, by its samples ahead and its series, else by its bin."""
+
+    def __init__(self, before: pd.DataFrame, series: Ints, by_bin: dict[str, float]) -> None:
+        """Learn it from the backtest's cells.
+
+        Args:
+            before: see `_read_reference`.
+            series: number of each one's series.
+            by_bin: mean absolute error that was promised for each bin.
+        """
+        self._by_bin = by_bin
+        size = before["error"].abs().to_numpy(dtype=np.float64)
+        self._steps = _step_profile(before, size) if len(before) else np.empty(0)
+        count = np.bincount(series) if len(series) else np.empty(0)
+        total = np.bincount(series, weights=size) if len(series) else np.empty(0)
+        own = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        self._series = own / max(float(size.mean()), 1e-300) if len(size) else own
+
+    def __call__(self, cells: pd.DataFrame, series: Ints) -> Floats:
+        """Return it for some cells, NaN where nothing is promised."""
+        promised = cells["bin"].map(self._by_bin).to_numpy(dtype=np.float64)
+        promised = np.where(np.isnan(promised), self._by_bin.get(WHOLE, np.nan), promised)
+        if not len(self._steps) or "samples_ahead" not in cells:
+            return np.asarray(promised, dtype=np.float64)
+        step = cells["samples_ahead"].to_numpy(dtype=np.int64)
+        known = step < len(self._steps)
+        expected = np.where(known, self._steps[np.where(known, step, 0)], np.nan)
+        expected = np.where(np.isnan(expected), promised, expected)
+        share = np.append(self._series, np.nan)[np.minimum(series, len(self._series))]
+        return np.asarray(expected * np.where(np.isnan(share), 1.0, share))
+
+
+def _step_profile(before: pd.DataFrame, size: Floats) -> Floats:
+    """Return the mean absolute error by samples ahead, pulled towards the mean of its bin; NaN for steps not met."""
+    step = before["samples_ahead"].to_numpy(dtype=np.int64)
+    bins, _ = pd.factorize(before["bin"])
+    usual = (np.bincount(bins, weights=size) / np.bincount(bins))[bins]
+    count = np.bincount(step)
+    windows = np.minimum(count, before["block"].nunique())
+    found, near = (np.bincount(step, weights=part) / np.maximum(count, 1) for part in (size, usual))
+    profile = np.asarray((found * windows + near * PRIOR_WINDOWS) / (windows + PRIOR_WINDOWS), dtype=np.float64)
+    profile[count == 0] = np.nan
+    return profile
+
+
+def _to_errors(cells: pd.DataFrame, series: Ints, expect: _Expectation) -> Errors:
+    """Return cells as arrays, those without an expectation left out."""
+    expected = expect(cells, series)
+    block, names = pd.factorize(cells["block"], sort=True)
+    moment = cells["timestamp"].to_numpy().astype(np.int64)
+    order = np.lexsort([moment, series, block])
+    order = order[np.isfinite(expected[order])]
+    return Errors(
+        names=tuple(str(name) for name in names),
+        block=block[order].astype(np.int64),
+        series=series[order],
+        moment=moment[order],
+        bin=cells["bin"].to_numpy(dtype=object)[order],
+        error=cells["error"].to_numpy(dtype=np.float64)[order],
+        expected=expected[order],
+        naive=cells[NAIVE_ERROR].to_numpy(dtype=np.float64)[order],
     )
-    usual = steps["bin"].map(size.groupby("bin")["size"].mean())
-    return (steps["found"] * steps["windows"] + usual * PRIOR_WINDOWS) / (steps["windows"] + PRIOR_WINDOWS)

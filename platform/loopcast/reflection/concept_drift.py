@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pandas as pd
 
-from loopcast.reflection.blocks import Sequences, join_overlapping, take_blocks
+from loopcast.reflection.blocks import Errors, Floats, Sequences, take_blocks
 from loopcast.reflection.change import find_change, find_limit
 
 SignName = Literal["bias", "spread", "autocorrelation"]
@@ -64,47 +63,55 @@ def find_signs(sequences: Sequences, *, rate: float) -> tuple[DriftSign, ...]:
 
     Args:
         sequences: errors of backtest and production.
-        rate: alarms per block that all signs together may give without any change.
+        rate: alarms per block that each sign may give without any change.
     """
-    found = [_find_sign(name, sequences, limit=find_limit(rate / len(USUAL) / 2.0)) for name in USUAL]
+    limit = find_limit(rate / 2.0)
+    found = [_find_sign(name, sequences, limit=limit) for name in USUAL]
     return tuple(sign for sign in found if sign is not None)
 
 
 def _find_sign(name: SignName, sequences: Sequences, *, limit: float) -> DriftSign | None:
     measure = {"bias": _measure_bias, "spread": _measure_spread, "autocorrelation": _measure_autocorrelation}[name]
-    parts = []
-    for cells, overlap in zip((sequences.before, sequences.after), sequences.overlaps, strict=True):
-        blocks, names = take_blocks(measure(cells, sequences.keys), cells["block"])
-        parts.append(join_overlapping(blocks, names, overlap))
-    (before, _), (after, names) = parts
+    before, _ = take_blocks(sequences.before, measure(sequences.before))
+    after, names = take_blocks(sequences.after, measure(sequences.after))
     change = find_change(before, after, usual_spread=USUAL[name], two_sided=True)
     if change is None:
         return None
     since = names[change.first]
-    scale = float(sequences.after.loc[sequences.after["block"] >= since, "expected"].mean())
+    scale = float(sequences.after.since(since).expected.mean())
     sizes = {"bias": change.size * scale, "spread": 100.0 * np.expm1(change.size), "autocorrelation": change.size}
     return DriftSign(name, change.score, limit, float(sizes[name]), since)
 
 
-def _measure_bias(cells: pd.DataFrame, _: tuple[str, ...]) -> "pd.Series[float]":
+def _measure_bias(errors: Errors) -> Floats:
     """Return each block's mean error, in the absolute error that is expected."""
-    sums = cells.groupby("block")[["error", "expected"]].mean()
-    return (sums["error"] / sums["expected"].where(sums["expected"] > 0)).clip(-MOST, MOST)
+    return np.clip(_divide(errors.mean(errors.error), errors.mean(errors.expected)), -MOST, MOST)
 
 
-def _measure_spread(cells: pd.DataFrame, _: tuple[str, ...]) -> "pd.Series[float]":
+def _measure_spread(errors: Errors) -> Floats:
     """Return the logarithm of each block's spread of errors about their mean, in the absolute error expected."""
-    told = cells.groupby("block").agg(spread=("error", "std"), expected=("expected", "mean"), n=("error", "size"))
-    known = (told["n"] >= FEWEST_CELLS) & (told["spread"] > 0) & (told["expected"] > 0)
-    told = told.where(known)
-    return (told["spread"] / told["expected"]).map(np.log).clip(-MOST, MOST)
+    counts = errors.counts
+    variance = errors.mean(_centre(errors) ** 2) * _divide(counts, counts - 1.0)
+    share = _divide(np.sqrt(variance), errors.mean(errors.expected))
+    known = (counts >= FEWEST_CELLS) & (share > 0)
+    return np.where(known, np.clip(np.log(np.where(known, share, 1.0)), -MOST, MOST), np.nan)
 
 
-def _measure_autocorrelation(cells: pd.DataFrame, keys: tuple[str, ...]) -> "pd.Series[float]":
+def _measure_autocorrelation(errors: Errors) -> Floats:
     """Return each block's correlation of an error about the block's mean with the one before it in its series."""
-    centred = cells["error"] - cells.groupby("block")["error"].transform("mean")
-    earlier = centred.groupby([cells["block"], *(cells[name] for name in keys)]).shift(1)
-    frame = pd.DataFrame({"block": cells["block"], "product": centred * earlier, "square": centred**2})
-    told = frame.groupby("block").agg(product=("product", "sum"), square=("square", "sum"), n=("product", "count"))
-    known = (told["n"] >= FEWEST_CELLS) & (told["square"] > 0)
-    return (told["product"] / told["square"]).where(known)
+    centred = _centre(errors)
+    follows = np.zeros(len(centred), dtype=bool)
+    follows[1:] = (np.diff(errors.block) == 0) & (np.diff(errors.series) == 0)
+    product = np.where(follows, centred * np.roll(centred, 1), 0.0)
+    pairs = errors.mean(follows.astype(np.float64)) * errors.counts
+    return np.where(pairs >= FEWEST_CELLS, _divide(errors.mean(product), errors.mean(centred**2)), np.nan)
+
+
+def _centre(errors: Errors) -> Floats:
+    """Return the errors about their block's mean."""
+    return np.asarray(errors.error - errors.mean(errors.error)[errors.block])
+
+
+def _divide(above: Floats, below: Floats) -> Floats:
+    """Return the quotients, NaN where there is nothing to divide by."""
+    return np.asarray(np.divide(above, below, out=np.full(len(above), np.nan), where=below > 0))

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from loopcast.reflection.accuracy import NAIVE_ERROR
-from loopcast.reflection.blocks import WHOLE, Sequences, join_overlapping, line_up, take_blocks
+from loopcast.reflection.blocks import WHOLE, Errors, Sequences, line_up, take_blocks
 from loopcast.reflection.change import Blocks, find_change, find_limit
 from loopcast.reflection.concept_drift import DriftSign, find_signs
 from loopcast.zoo.zoo import BinPromise
@@ -20,6 +19,7 @@ from loopcast.zoo.zoo import BinPromise
 USUAL_SPREAD = 0.3  # of the logarithm of a day's mean absolute error
 NAIVE_SHARE = 0.7  # of what the seasonal naives miss by more than before is not the zoo's fault; by simulation
 HARDER = 3.0  # times as hard as before is all that the seasonal naives can excuse
+SIGN_SHARE = 0.1  # of the rate of false alarms: seasons move the spread of errors as well
 LARGEST = 3.0  # a block twenty times as bad as promised, or as good, is as bad as any
 
 
@@ -169,32 +169,37 @@ def judge(
     if cells.empty or not promise:
         return Judgement()
     sequences = line_up(cells, promise, reference)
-    names = sorted(sequences.after["block"].unique())
-    if not names:
+    after = sequences.after
+    if not len(after.error):
         return Judgement()
     rate = limits.false_alarms_per_year / limits.versions_per_year
-    asked = [WHOLE, *dict.fromkeys(sequences.after["bin"])]
-    asked = asked if len(asked) > 2 else [WHOLE]
+    bins = [str(name) for name in dict.fromkeys(after.bin)]
+    asked = [WHOLE, *bins] if len(bins) > 1 else [WHOLE]
     limit = find_limit(rate / len(asked))
-    bins = tuple(_judge_bin(name, sequences, promise, limits, limit=limit) for name in asked)
-    told = _sum_up(bins, sequences.after, names[-limits.window :])
-    return replace(told, limit=limit, signs=find_signs(sequences, rate=rate))
+    judged = tuple(_judge_bin(name, sequences, promise, limits, limit=limit) for name in asked)
+    signs = find_signs(sequences, rate=SIGN_SHARE * rate)
+    return replace(_sum_up(judged, after, limits), limit=limit, signs=signs)
 
 
-def _sum_up(bins: tuple[BinJudgement, ...], after: pd.DataFrame, window: list[str]) -> Judgement:
+def _sum_up(bins: tuple[BinJudgement, ...], after: Errors, limits: Limits) -> Judgement:
     """Return the judgement over all bins, of which the worst speaks for all."""
     worse = [row for row in bins if row.is_worse]
     since = min((row.since for row in worse if row.since is not None), default=None)
-    told = after[after["block"] >= (since or window[0])]
+    told = after.since(since or _first_of_window(after, limits))
     return Judgement(
         is_worse=bool(worse),
         since=since,
-        scored_versions=int(told["block"].nunique()),
-        production_mae=float(told["error"].abs().mean()),
-        promised_mae=float(told["expected"].mean()),
+        scored_versions=int((told.counts > 0).sum()),
+        production_mae=float(np.abs(told.error).mean()),
+        promised_mae=float(told.expected.mean()),
         score=max(row.score for row in bins),
         bins=bins,
     )
+
+
+def _first_of_window(after: Errors, limits: Limits) -> str:
+    """Return the first version of the window."""
+    return after.names[int(np.flatnonzero(after.counts > 0)[-limits.window :][0])]
 
 
 def _judge_bin(
@@ -202,53 +207,50 @@ def _judge_bin(
 ) -> BinJudgement:
     """Return the judgement of one bin."""
     before, after = (
-        cells if name == WHOLE else cells[cells["bin"] == name] for cells in (sequences.before, sequences.after)
+        errors if name == WHOLE else errors.select(errors.bin == name) for errors in (sequences.before, sequences.after)
     )
-    usual = float(before[NAIVE_ERROR].mean()) if after[NAIVE_ERROR].notna().any() else float("nan")
-    blocks, names = _weigh(after, sequences.overlaps[1], usual_naive=usual)
-    known = _trust(promise, name, after)
-    if len(before):
-        known, _ = _weigh(before, sequences.overlaps[0], usual_naive=usual)
+    comparable = np.isfinite(before.naive).any() and np.isfinite(after.naive).any()
+    usual = float(np.nanmean(before.naive)) if comparable else float("nan")
+    blocks, names = _weigh(after, usual_naive=usual)
+    known = _weigh(before, usual_naive=usual)[0] if len(before.error) else _trust(promise, name, after)
     least = float(np.log1p(limits.tolerance_pct / 100.0))
     change = find_change(known, blocks, usual_spread=USUAL_SPREAD, least=least)
     since = names[change.first] if change is not None else None
-    versions = sorted(after["block"].unique())
-    told = after[after["block"] >= (since or versions[-limits.window :][0])]
-    found, due = float(told["error"].abs().mean()), float(told["expected"].mean())
+    told = after.since(since or _first_of_window(after, limits))
+    found, due = float(np.abs(told.error).mean()), float(told.expected.mean())
     is_worse = (
         change is not None
         and change.score > limit
-        and len(versions) >= limits.min_scored_versions
+        and int((after.counts > 0).sum()) >= limits.min_scored_versions
         and found > due * (1.0 + limits.tolerance_pct / 100.0)
     )
     score = max(0.0, change.score) if change is not None else 0.0
-    return BinJudgement(name, len(told), found, due, is_worse, score, since if is_worse else None)
+    return BinJudgement(name, len(told.error), found, due, is_worse, score, since if is_worse else None)
 
 
-def _weigh(cells: pd.DataFrame, overlap: int, *, usual_naive: float) -> tuple[Blocks, list[str]]:
+def _weigh(errors: Errors, *, usual_naive: float) -> tuple[Blocks, list[str]]:
     """Return by how much each block's errors exceed what was expected, as logarithms.
 
     Args:
-        cells: of one bin.
-        overlap: blocks that are taken as one.
+        errors: of one bin.
         usual_naive: error of the seasonal naives in the backtest, target's unit; NaN: not to be compared with.
     """
-    means = cells.assign(size=cells["error"].abs()).groupby("block")[["size", "expected", NAIVE_ERROR]].mean()
-    least = max(float(means["expected"].max()), float(means["size"].max())) * np.exp(-2.0 * LARGEST)
+    size, expected = errors.mean(np.abs(errors.error)), errors.mean(errors.expected)
+    least = max(float(np.nanmax(expected)), float(np.nanmax(size))) * np.exp(-2.0 * LARGEST)
     if least <= 0.0:  # all forecasts are exact, as was promised
-        return join_overlapping(*take_blocks(means["size"], cells["block"]), overlap)
-    ratio = (means["size"].clip(lower=least) / means["expected"].clip(lower=least)).map(np.log)
+        return take_blocks(errors, size)
+    ratio = np.log(np.maximum(size, least) / np.maximum(expected, least))
     if usual_naive > 0.0:
-        harder = (means[NAIVE_ERROR] / usual_naive).clip(1.0 / HARDER, HARDER).map(np.log)
-        ratio = ratio - NAIVE_SHARE * harder.fillna(0.0)
-    return join_overlapping(*take_blocks(ratio.clip(-LARGEST, LARGEST), cells["block"]), overlap)
+        harder = np.clip(errors.mean(errors.naive) / usual_naive, 1.0 / HARDER, HARDER)
+        ratio = ratio - NAIVE_SHARE * np.nan_to_num(np.log(harder))
+    return take_blocks(errors, np.clip(ratio, -LARGEST, LARGEST))
 
 
-def _trust(promise: Sequence[BinPromise], name: str, after: pd.DataFrame) -> Blocks:
+def _trust(promise: Sequence[BinPromise], name: str, after: Errors) -> Blocks:
     """Return the promise as one block that stands for as many as it was made on, where no backtest is known.
 
     The mean logarithm of errors lies below the logarithm of their mean by half their variance.
     """
     n = next((row.n for row in promise if row.bin == name), 1)
-    usual = max(1.0, float(after["block"].value_counts().median()))
+    usual = max(1.0, float(np.median(after.counts[after.counts > 0])))
     return Blocks(np.array([-0.5 * USUAL_SPREAD**2]), np.array([max(1.0, n / usual)]))
