@@ -8,8 +8,9 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -53,11 +54,9 @@ def main(arguments: list[str] | None = None) -> None:
     """Print the table of each data set, and the false alarms of the years without drift."""
     options = parse(arguments)
     for name in options.data:
-        case = (
-            take_demo(options.days, options.skip) if name == "demo" else take_market(name, options.days, options.skip)
-        )
+        case = take_demo(options) if name == "demo" else take_market(name, options)
         if case is not None:
-            compare(f"policies_{name}_{options.days}_days_skip_{options.skip}", case, options.policies)
+            compare(f"policies_{name}" + ("_default_members" if options.default else ""), case, options.policies)
     if options.years:
         count_false_alarms(range(options.first_year, options.first_year + options.years), days=options.year_days)
 
@@ -69,32 +68,34 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--days", type=int, default=364, help="days that are played, the last there are")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many days at the end")
     parser.add_argument("--policies", nargs="+", default=list(NAMES), choices=NAMES)
+    parser.add_argument("--default", action="store_true", help="the default members: hours of daily rebuilding")
     parser.add_argument("--years", type=int, default=20, help="how many years without drift")
     parser.add_argument("--first-year", type=int, default=0, help="seed of the first of them")
     parser.add_argument("--year-days", type=int, default=365, help="days of each")
     return parser.parse_args(arguments or [])
 
 
-def take_demo(days: int, skip: int) -> Case:
+def take_demo(options: argparse.Namespace) -> Case:
     """Return the last days of the demo's recorded history, corrections included."""
     folder = ROOT / "platform" / "use_cases"
     declared = load_use_cases(folder)[NAME]
     document = declared.model_dump(exclude_unset=True)
-    document["policies"]["members"] = MEMBERS
-    end = datetime(2018, 10, 1, tzinfo=UTC).date() - skip * DAY
-    use_case = shift_period(UseCase.model_validate(document), start=end - days * DAY, end=end)
+    document["policies"]["members"] = [] if options.default else MEMBERS
+    end = date(2018, 10, 1) - timedelta(days=options.skip)
+    use_case = shift_period(UseCase.model_validate(document), start=end - timedelta(days=options.days), end=end)
     planned = plan_replay(use_case, folder=folder / NAME)
     return Case(use_case, (item.delivery for item in planned))
 
 
-def take_market(name: str, days: int, skip: int) -> Case | None:
+def take_market(name: str, options: argparse.Namespace) -> Case | None:
     """Return the last days of an EPF market: prices up to today, predictors up to tomorrow."""
     folder = find_data("epf")
     if folder is None:
         return None
     frame = pd.read_csv(folder / f"{name}.csv.gz").set_axis(["at", "y", "x1", "x2"], axis=1)
-    frame = frame.iloc[: len(frame) - 24 * skip]
-    return Case(make_use_case(name.lower(), "h", MEMBERS, ["x1", "x2"]), deliver(frame, days, ["x1", "x2"]))
+    frame = frame.iloc[: len(frame) - 24 * options.skip]
+    use_case = make_use_case(name.lower(), "h", [] if options.default else MEMBERS, ["x1", "x2"])
+    return Case(use_case, deliver(frame, options.days, ["x1", "x2"]))
 
 
 def make_use_case(name: str, frequency: str, members: list[dict], ahead: list[str]) -> UseCase:
@@ -151,7 +152,11 @@ def play(case: Case, names: Iterable[str]) -> list[SimulatedTurn]:
         places = Settings(Path(folder), "memory://", Path(folder) / "inbox", Path(folder) / "warehouse.duckdb")
         project = open_project(case.use_case, settings=places)
         simulation = Simulation(project, [named[name] for name in names], clock=time.process_time)
-        return [turn for delivery in case.deliveries for turn in simulation.play(delivery)]
+        turns: list[SimulatedTurn] = []
+        with suppress(KeyboardInterrupt):  # what was played until then counts
+            for delivery in case.deliveries:
+                turns += simulation.play(delivery)
+        return turns
 
 
 def compare(name: str, case: Case, names: Iterable[str]) -> None:
@@ -159,29 +164,38 @@ def compare(name: str, case: Case, names: Iterable[str]) -> None:
     begun = time.process_time()
     turns = play(case, names)
     rows = compare_policies(turns, case.use_case.table)
-    print(f"{name}: {turns[0].version} to {turns[-1].version}")
+    print(f"{name}: {turns[0].version} to {turns[-1].version}, {describe_members(case.use_case)}")
     print("  ".join(["policy".ljust(14), *SHOWN]))
     for row in rows:
         shown = [f"{row[key]:.{places}f}".rjust(len(key)) for key, places in SHOWN.items() if row.get(key) is not None]
         print("  ".join([row["policy"].ljust(14), *shown]), flush=True)
     for failure in {turn.failure for turn in turns if turn.failure}:
         print(f"  failed: {failure}")
-    figures = {f"{row['policy']}_{key}": row[key] for row in rows for key in ("mae", "cpu_s", "builds", "alarms")}
+    kept = ("mae", "cpu_s", "build_s", "builds", "alarms")
+    figures = {f"{row['policy']}_{key}": row[key] for row in rows for key in kept if row[key] is not None}
+    figures["days"] = len({turn.version for turn in turns}) - 1
     keep(name, figures, now=datetime.now(UTC), cpu_s=time.process_time() - begun)
+
+
+def describe_members(use_case: UseCase) -> str:
+    """Return which members a use case declares."""
+    chosen = [choice.label or choice.name for choice in use_case.policies.members]
+    return f"members {', '.join(chosen)}" if chosen else "the default members"
 
 
 def count_false_alarms(seeds: Iterable[int], *, days: int) -> None:
     """Print how often the decision called years without drift worse than promised."""
-    begun, alarms, builds, told = time.process_time(), 0, 0, []
+    begun, alarms, builds, versions = time.process_time(), 0, 0, 0
     for seed in seeds:
         frame = make_year(seed, days)
         turns = play(Case(make_use_case("still", "3h", [LINEAR], []), deliver(frame, days, [])), [DECISION])
         found = len(list_alarms(turns))
-        told.append(found)
-        alarms += found
+        alarms, versions = alarms + found, versions + len(turns)
         builds += sum(turn.rule in ("worse_than_promised", "rebuild_did_not_help") for turn in turns)
-        print(f"year {seed}: {found} alarms, {time.process_time() - begun:.0f} CPU s", flush=True)
-    years = len(told) * days / 365
+        print(f"year {seed}: {found} alarms in {len(turns)} days, {time.process_time() - begun:.0f} CPU s", flush=True)
+        if len(turns) < days:  # interrupted
+            break
+    years = versions / 365
     print(f"{alarms} false alarms in {years:.1f} years: {alarms / years:.2f} a year; {builds} builds for them")
     figures = {"years": years, "false_alarms_a_year": alarms / years, "decisions_a_year": builds / years}
     keep(f"policies_without_drift_{min(seeds)}", figures, now=datetime.now(UTC), cpu_s=time.process_time() - begun)
