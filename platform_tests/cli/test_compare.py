@@ -65,6 +65,7 @@ def test_the_table_is_printed_and_a_png_is_drawn(home: Path) -> None:
     told = run("compare-policies", "counts", "--policy", "daily_retrain", "--from", "v00000002", "--output", "c.png")
     assert told.exit_code == 0, told.output
     assert "Policies of counts, v00000002 to v00000003" in told.stdout
+    assert told.stdout.count("daily_retrain") == 2
     assert (home / "c.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -74,12 +75,23 @@ def compare_command(
     policies = [choose_policy(project, name) for name in chosen or NAMES]
     _, turns = play(project, policies, plan(project, first, last, recorded=recorded), quiet=as_json)
     rows = compare_policies(turns, project.store.spec)
-    print_rows(rows, as_json=as_json, title=f"Policies of {use_case}, {_tell_period(turns)}")
+    _print(rows, title=f"Policies of {use_case}, {_tell_period(turns)}", as_json=as_json)
     if output is not None and rows:
         chart = draw_policies(
             pd.DataFrame(rows), title=f"{use_case}, {_tell_period(turns)}", unit=project.use_case.target.unit
         )
         output.write_bytes(to_png(chart) if output.suffix == ".png" else chart.encode())
+
+
+def _print(rows: Sequence[dict[str, Any]], *, title: str, as_json: bool) -> None:
+    """Print the comparison as one JSON list, or as two tables that a screen has room for."""
+    if as_json:
+        print_rows(rows, as_json=True)
+        return
+    errors = ("policy", "n", "mae", "rmse", "skill_pct", "coverage_pct", "alarms", "failed", "error_vs_daily_pct")
+    print_rows([{name: row[name] for name in errors if name in row} for row in rows], as_json=False, title=title)
+    costs = [{name: value for name, value in row.items() if name == "policy" or name not in errors} for row in rows]
+    print_rows(costs, as_json=False, title="What they cost")
 
 
 def choose_policy(project: Project, name: str) -> Policy:
