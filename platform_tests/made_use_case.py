@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loopcast.loop.champion import promote
+from loopcast.loop.champion import Action, Request, promote
 from loopcast.loop.contract import settle_version
 from loopcast.loop.experiment import run_experiment
 from loopcast.loop.forces import ZooInForce, open_build
@@ -133,4 +133,4 @@ def put_another_in_force(project: Project, version: str) -> ZooInForce:
     """Build a zoo on a version and put it in force as a person would, better than the champion or not."""
     build = open_build(project, version=version, rule="test", reason="asked for", now=NOW).build
     run_experiment(project, build, now=NOW)
-    return promote(project, build, actor="ana", reason="test", now=NOW)
+    return promote(project, Request(Action.promote, "ana", "test", build), now=NOW)

@@ -3,7 +3,7 @@
 import pytest
 
 from loopcast.errors import NotFoundError
-from loopcast.loop.champion import promote
+from loopcast.loop.champion import Action, Request, promote
 from loopcast.loop.experiment import release_zoo, run_experiment
 from loopcast.loop.forces import (
     FORECASTS,
@@ -101,7 +101,7 @@ def test_a_zoo_released_while_a_version_waits_is_in_force_for_that_version(proje
     run_experiment(project, ask(project, "v00000003"), now=NOW)
     version = send(project, make_counts("2024-02-28", 1))
     project.store.versions.settle(version, now=NOW)
-    assert promote(project, "b0002", actor="ana", reason="test", now=NOW).from_version == version
+    assert promote(project, Request(Action.promote, "ana", "test", "b0002"), now=NOW).from_version == version
 
 
 def test_an_experiment_run_again_gives_the_same_zoo(project: Project) -> None:

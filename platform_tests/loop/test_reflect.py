@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopcast.errors import CallerError
-from loopcast.loop.champion import promote
+from loopcast.loop.champion import Action, Request, promote
 from loopcast.loop.decisions import list_decisions
 from loopcast.loop.evidence import make_policy
 from loopcast.loop.experiment import run_experiment
@@ -153,6 +153,6 @@ def test_a_zoo_that_is_in_force_only_from_the_next_version_on_counts_as_built(tm
     project.store.versions.settle(later, now=NOW)
     forecast_version(project, later, now=NOW)
     run_experiment(project, opened.build.build, now=NOW)
-    assert promote(project, opened.build.build, actor="ana", reason="test", now=NOW).from_version > later
+    assert promote(project, Request(Action.promote, "ana", "test", opened.build.build), now=NOW).from_version > later
     kept = reflect(project, now=NOW)
     assert (kept.decision.action, kept.decision.evidence["age_days"]) == ("keep", 1.0)

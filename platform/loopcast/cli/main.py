@@ -8,6 +8,7 @@ import click
 from loopcast.cli.accuracy import accuracy
 from loopcast.cli.alerts import alerts
 from loopcast.cli.audit import audit
+from loopcast.cli.champion import CHAMPION_COMMANDS
 from loopcast.cli.compare import compare_command
 from loopcast.cli.contract import contract
 from loopcast.cli.decision import decision
@@ -69,6 +70,8 @@ for command in (
     serve,
 ):
     cli.add_command(command)
+for command in CHAMPION_COMMANDS:
+    zoo.add_command(command)
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ zoo_argument = click.argument("zoo", required=False)
 
 @click.group(epilog="Example: loopcast zoo show interstate_traffic z0002")
 def zoo() -> None:
-    """The models: show, export, import."""
+    """The models: show, export, import; roll back, promote, pin, unpin, history."""
 
 
 @zoo.command(epilog="Example: loopcast zoo show interstate_traffic z0002 --ahead 24")

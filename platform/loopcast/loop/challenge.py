@@ -133,7 +133,11 @@ def _judge(project: Project, request: BuildRequest, gate: GateResult, met: Chall
         return "rejected", "gate", gate.reason
     if met.duel is None:
         return "in_force", "unopposed", f"{met.absent}; {gate.reason}"
-    rule = rule_on(met.duel, scope=request.scope, significance=project.use_case.policies.challenger.significance)
+    policy = project.use_case.policies.challenger
+    rule = rule_on(met.duel, scope=request.scope, significance=policy.significance)
+    if policy.shadow and request.scope != "new_situations":
+        told = f"it forecasts beside the champion for {policy.shadow} versions first"
+        return "shadow", "shadow", f"{told}; in the backtest {tell_duel(met.duel, rule)}"
     return "in_force" if rule in TAKES_FORCE else "rejected", rule, tell_duel(met.duel, rule)
 
 

@@ -3,7 +3,7 @@
 Which zoo takes force by itself is said in `loopcast.loop.experiment` and `loopcast.loop.challenge`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -37,41 +37,48 @@ class Action(Enum):
     unpin = "unpin"
 
 
-def act(project: Project, action: Action, *, zoo: str | None, actor: str, reason: str, now: datetime) -> str:
-    """Do what a person asks and return what was done, in words.
+@dataclass(frozen=True)
+class Request:
+    """What a person asks for.
 
     Args:
-        project: the use case.
         action: what.
-        zoo: with `promote` the key of a zoo, or of a build whose zoo was rejected; with `pin` that of a zoo, None: of
-            the champion.
         actor: who asks.
         reason: why.
-        now: the present time, aware.
+        zoo: with `promote` the key of a zoo, or of a build whose zoo was rejected; with `pin` of a zoo; None: of the
+            champion.
+        key: what tells it from other requests: the same one is carried out once; empty: nothing does.
+    """
+
+    action: Action
+    actor: str
+    reason: str = ""
+    zoo: str | None = None
+    key: str = ""
+
+
+def act(project: Project, request: Request, *, now: datetime) -> str:
+    """Do what a person asks and return what was done, in words.
 
     Raises:
-        CallerError: it cannot be done, see `rollback`, `promote`, `pin` and `unpin`.
+        CallerError: it cannot be done, see `rollback`, `promote`, `pin` and `unpin`; or nobody says who asks.
         NotFoundError: there is no such zoo or build.
     """
-    if action is Action.none:
+    if request.action is Action.none:
         return "nothing was asked for"
-    if action is Action.unpin:
-        gone = unpin(project, actor=actor, reason=reason, now=now)
-        return f"{gone.zoo} is no longer pinned"
-    if action is Action.pin:
-        made = pin(project, zoo, actor=actor, reason=reason, now=now)
-        return tell_pin(made)
-    if action is Action.promote and zoo is None:
-        raise CallerError("found no zoo to promote; name one, such as z0002, or a build, such as b0003")
+    if not request.actor.strip():
+        raise CallerError("found no actor; say who asks: it is kept with what is done")
+    if request.action is Action.unpin:
+        return f"{unpin(project, actor=request.actor, reason=request.reason, now=now).zoo} is no longer pinned"
+    if request.action is Action.pin:
+        return tell_pin(pin(project, request.zoo, actor=request.actor, reason=request.reason, now=now))
     entry = (
-        rollback(project, actor=actor, reason=reason, now=now)
-        if zoo is None or action is Action.rollback
-        else promote(project, zoo, actor=actor, reason=reason, now=now)
+        rollback(project, request, now=now) if request.action is Action.rollback else promote(project, request, now=now)
     )
     return f"{entry.zoo} is in force from {entry.from_version} on"
 
 
-def rollback(project: Project, *, actor: str, reason: str, now: datetime) -> ZooInForce:
+def rollback(project: Project, request: Request, *, now: datetime) -> ZooInForce:
     """Put the previous champion in force, from the next version on, and return the entry.
 
     The newest version counts as the next one while it has no forecast. The zoo goes on from what it knew, and catches
@@ -79,50 +86,50 @@ def rollback(project: Project, *, actor: str, reason: str, now: datetime) -> Zoo
 
     Args:
         project: the use case.
-        actor: who asks.
-        reason: why.
+        request: who asks, and why.
         now: the present time, aware.
 
     Raises:
         CallerError: there is no previous champion, or another zoo is pinned.
     """
-    line = list_champions(project)
+    done, line = _find_done(project, request), list_champions(project)
+    if done is not None:
+        return done
     if len(line) < 2:
-        raise CallerError(
-            f"{project.name} has no previous champion: {len(line)} zoo was in force; nothing to go back to"
-        )
+        raise CallerError(f"{project.name} has no champion before the present one; there is nothing to go back to")
     _refuse_pinned(project, line[-2].zoo)
-    return _put(project, line[-2], kind="rollback", actor=actor, reason=reason, now=now)
+    return _put(project, line[-2], request, kind="rollback", now=now)
 
 
-def promote(project: Project, key: str, *, actor: str, reason: str, now: datetime) -> ZooInForce:
+def promote(project: Project, request: Request, *, now: datetime) -> ZooInForce:
     """Put a zoo in force, whatever its verdict, from the next version on, and return the entry.
 
     Args:
         project: the use case.
-        key: of a zoo, or of a build whose zoo was rejected.
-        actor: who asks.
-        reason: why.
+        request: which zoo, who asks, and why.
         now: the present time, aware.
 
     Raises:
-        CallerError: it is in force already, or another zoo is pinned.
+        CallerError: no zoo is named, it is in force already, or another zoo is pinned.
         NotFoundError: there is no such zoo or build, or the build made no zoo.
     """
+    key, done = request.zoo, _find_done(project, request)
+    if done is not None:
+        return done
+    if not key:
+        raise CallerError("found no zoo to promote; name one, such as z0002, or a build, such as b0003")
     build = key if key.startswith("b") else find_zoo(project, key).build
     digest = digest_of_build(project, build)
     _refuse_pinned(project, key)
-    request = open_zoo(project, find_build(project, build), now=now)
-    chosen = ZooInForce(request.zoo, digest, "")
-    entry = _put(project, chosen, kind="promote", actor=actor, reason=reason, now=now)
-    verdict = find_verdict(project, request.build)
+    chosen = ZooInForce(open_zoo(project, find_build(project, build), now=now).zoo, digest, "")
+    entry = _put(project, chosen, request, kind="promote", now=now)
+    verdict = find_verdict(project, build)
     if verdict is not None and verdict.outcome != "in_force":
-        told = f"promoted by {actor}" + (f" ({reason})" if reason else "") + f"; before: {verdict.reason}"
-        record_verdict(
-            project,
-            replace(verdict, zoo=request.zoo, outcome="in_force", rule="promoted", reason=told),
-            now=now,
+        told = (
+            f"promoted by {request.actor}{f' ({request.reason})' if request.reason else ''}; before: {verdict.reason}"
         )
+        verdict = replace(verdict, zoo=chosen.zoo, outcome="in_force", rule="promoted", reason=told)
+        record_verdict(project, verdict, now=now)
     return entry
 
 
@@ -143,8 +150,8 @@ def pin(project: Project, zoo: str | None, *, actor: str, reason: str, now: date
     champion = newest_in_force(project)
     if champion is None:
         raise CallerError(f"{project.name} has no zoo in force yet; there is nothing to pin")
-    if zoo not in (None, champion.zoo):
-        champion = promote(project, str(zoo), actor=actor, reason=reason, now=now)
+    if zoo and zoo != champion.zoo:
+        champion = promote(project, Request(Action.promote, actor, reason, zoo), now=now)
     return put_pin(project, champion.zoo, actor=actor, reason=reason, now=now)
 
 
@@ -184,9 +191,7 @@ def stack_champions(entries: list[ZooInForce]) -> list[ZooInForce]:
     return line
 
 
-def _put(
-    project: Project, chosen: ZooInForce, *, kind: ForceKind, actor: str, reason: str, now: datetime
-) -> ZooInForce:
+def _put(project: Project, chosen: ZooInForce, request: Request, *, kind: ForceKind, now: datetime) -> ZooInForce:
     """Put a zoo in force for a person; raises CallerError where it is already."""
     champion = newest_in_force(project)
     if champion is not None and (champion.zoo, champion.digest) == (chosen.zoo, chosen.digest):
@@ -198,9 +203,16 @@ def _put(
         from_version=next_version(project),
         now=now,
         kind=kind,
-        actor=actor,
-        reason=reason,
+        actor=request.actor,
+        reason=request.reason,
+        request=request.key,
     )
+
+
+def _find_done(project: Project, request: Request) -> ZooInForce | None:
+    """Return the champion where this very request has put it in force, for instance in a run that was killed then."""
+    champion = newest_in_force(project)
+    return champion if champion is not None and request.key and champion.request == request.key else None
 
 
 def _refuse_pinned(project: Project, key: str) -> None:

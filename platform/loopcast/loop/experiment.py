@@ -31,6 +31,7 @@ from loopcast.loop.forces import (
 )
 from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project
+from loopcast.loop.shadow import Challenger, enter_shadow, read_challenger
 from loopcast.loop.slices import read_build
 from loopcast.loop.states import read_newest
 from loopcast.loop.verdicts import Verdict, find_verdict, record_verdict
@@ -134,7 +135,9 @@ def run_experiment(project: Project, build: str, *, now: datetime) -> Experiment
 
 
 def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
-    """Put the zoo of an experiment in force, where the verdict says so and nobody has pinned another, and return it.
+    """Put the zoo of an experiment in force or in the shadow, as the verdict says, and return it.
+
+    While a person has pinned another one it takes no force.
 
     It is in force from the newest version on where that has no forecast yet, else from the next version on: what an
     earlier zoo has forecast stays as it was. A zoo that was in force once is not put in force again.
@@ -145,17 +148,26 @@ def release_zoo(project: Project, zoo: str, *, now: datetime) -> ReleasedZoo:
     request = find_zoo(project, zoo)
     digest = digest_of_build(project, request.build)
     verdict = find_verdict(project, request.build)
-    entry = next(
-        (known for known in reversed(list_in_force(project)) if (known.zoo, known.digest) == (zoo, digest)), None
-    )
-    if entry is None and (verdict is None or verdict.outcome == "in_force"):
-        pin = read_pin(project)
-        if verdict is not None and pin is not None and verdict.champion is not None:
-            verdict = replace(verdict, outcome="rejected", rule="pinned", reason=tell_pin(pin))
-            record_verdict(project, verdict, now=now)
-        else:
-            entry = _put_in_force(project, request, digest, verdict, now=now)
+    entries = [entry for entry in list_in_force(project) if (entry.zoo, entry.digest) == (zoo, digest)]
+    entry, pin = entries[-1] if entries else None, read_pin(project)
+    if verdict is not None and verdict.outcome == "shadow":
+        _enter_shadow(project, request, digest, verdict, now=now)
+    elif entry is None and verdict is not None and verdict.outcome == "in_force" and verdict.champion and pin:
+        verdict = replace(verdict, outcome="rejected", rule="pinned", reason=f"{tell_pin(pin)}; {verdict.reason}")
+        record_verdict(project, verdict, now=now)
+    elif entry is None and (verdict is None or verdict.outcome == "in_force"):
+        entry = _put_in_force(project, request, digest, verdict, now=now)
     return ReleasedZoo(request, digest, entry, verdict, read_zoo(project, digest))
+
+
+def _enter_shadow(project: Project, request: ZooRequest, digest: str, verdict: Verdict, *, now: datetime) -> None:
+    """Put a zoo in the shadow of the champion, where it is not there already."""
+    former, versions = read_challenger(project), project.use_case.policies.challenger.shadow
+    if former is None or former.zoo != request.zoo:
+        challenger = Challenger(
+            request.zoo, digest, request.build, str(verdict.champion), next_version(project), versions
+        )
+        enter_shadow(project, challenger, now=now)
 
 
 def digest_of_build(project: Project, build: str) -> str:

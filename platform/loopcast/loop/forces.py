@@ -3,6 +3,7 @@
 Everything here is append-only; building and predicting are in the sibling modules.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from enum import Enum
@@ -10,6 +11,7 @@ from typing import Any, Literal
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.project import Project
+from loopcast.store.version_records import version_number
 from loopcast.zoo.document import promise_from_document, zoo_from_document
 from loopcast.zoo.rebuild import Scope
 from loopcast.zoo.spec import Search
@@ -17,6 +19,7 @@ from loopcast.zoo.zoo import BinPromise, Zoo
 
 BUILDS, ZOOS, IN_FORCE = "builds", "zoos", "zoo_in_force"
 ZOO_DOCUMENTS, FORECASTS, BACKTESTS = "zoos", "forecasts", "backtests"
+SHADOWS, SHADOW_FORECASTS = "shadow_zoos", "shadow_forecasts"
 
 ForceKind = Literal["release", "import", "rollback", "promote"]
 
@@ -81,6 +84,7 @@ class ZooInForce:
             `rollback` or `promote`.
         actor: that person; empty: the platform.
         reason: why.
+        request: what tells one request of a person from another, so that it is carried out once; empty: nothing does.
     """
 
     zoo: str
@@ -89,6 +93,7 @@ class ZooInForce:
     kind: ForceKind = "release"
     actor: str = ""
     reason: str = ""
+    request: str = ""
 
 
 def list_builds(project: Project, *, last: int | None = None) -> list[BuildRequest]:
@@ -207,6 +212,7 @@ def put_in_force(
     kind: ForceKind = "release",
     actor: str = "",
     reason: str = "",
+    request: str = "",
 ) -> ZooInForce:
     """Put a zoo in force from a version on and return the entry.
 
@@ -219,8 +225,9 @@ def put_in_force(
         kind: what puts it in force.
         actor: who does, where it is a person.
         reason: why.
+        request: what tells a person's request from others.
     """
-    entry = ZooInForce(zoo, digest, from_version, kind, actor, reason)
+    entry = ZooInForce(zoo, digest, from_version, kind, actor, reason, request)
     project.store.references.append(IN_FORCE, asdict(entry), now=now)
     return entry
 
@@ -234,6 +241,25 @@ def next_version(project: Project) -> str:
     if newest is None or project.store.outputs.manifest(FORECASTS, newest.version) is not None:
         return coming
     return newest.version
+
+
+def list_spans(project: Project, digest: str) -> Iterator[tuple[int, int | None]]:
+    """Yield the numbers of the first and the last version of each time that a zoo was in force, or in the shadow.
+
+    The newest first of each; the last version is None where that time is not over.
+
+    Args:
+        project: the use case.
+        digest: the zoo's document.
+    """
+    for name in (IN_FORCE, SHADOWS):
+        after: int | None = None
+        for entry in project.store.references.walk_back(name):
+            first = version_number(entry.value["from_version"])
+            last = None if after is None else after - 1
+            if entry.value["digest"] == digest and (last is None or first <= last):
+                yield first, last
+            after = first
 
 
 def list_in_force(project: Project) -> list[ZooInForce]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from time import process_time
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
 from loopcast.loop.forces import FORECASTS, ZooChoice, choose_zoo
 from loopcast.loop.project import Project
-from loopcast.loop.slices import read_window
+from loopcast.loop.slices import Slice, read_window
 from loopcast.loop.states import learn_version, thin_states
 from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
@@ -46,6 +47,23 @@ class VersionForecast:
     ignored: Mapping[str, str]
 
 
+@dataclass(frozen=True, eq=False)
+class MadeForecast:
+    """A forecast before it is written.
+
+    Args:
+        prediction: the tables.
+        seen: what it was made from.
+        pins: the inputs.
+        facts: what a reader wants to know without opening it.
+    """
+
+    prediction: Prediction
+    seen: Slice
+    pins: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+
 def forecast_version(
     project: Project, version: str, *, now: datetime, choice: ZooChoice = ZooChoice.pinned
 ) -> VersionForecast | None:
@@ -68,16 +86,35 @@ def forecast_version(
         raise DataError(
             f"{version} is {record.status}: it has no data of its own. Forecast {record.parent}, its parent"
         )
+    made, keys = make_forecast(project, record, zoo=zoo, digest=digest), store.spec.series_keys
+    forecasts = check_table(made.prediction.forecasts, forecast_schema(keys))
+    members = check_table(made.prediction.members, member_forecast_schema(keys))
+    store.outputs.write(MEMBERS, version, members, pins=made.pins, now=now)
+    manifest = store.outputs.write(FORECASTS, version, forecasts, pins=made.pins, now=now, facts=made.facts)
+    thin_states(project, version)
+    history = _last_values(made.seen.frame, project.store.spec, steps=7 * forecasts["timestamp"].nunique())
+    return VersionForecast(manifest, made.prediction, zoo, digest, history, made.seen.panel.ignored)
+
+
+def make_forecast(project: Project, record: VersionRecord, *, zoo: str, digest: str) -> MadeForecast:
+    """Return what a zoo forecasts after a version, having learned first what is new; its state is written, no more.
+
+    Args:
+        project: the use case.
+        record: an accepted version.
+        zoo: key of the zoo.
+        digest: its document.
+
+    Raises:
+        HistoryError: the version lacks history that the zoo needs.
+    """
     started = process_time()
     learned = learn_version(project, record, digest=digest)
     cpu_s = process_time() - started
     seen = learned.seen or read_window(project, record, learned.zoo)
     prediction = predict(learned.zoo, seen.panel)
-    keys = store.spec.series_keys
-    forecasts = check_table(prediction.forecasts, forecast_schema(keys))
-    members = check_table(prediction.members, member_forecast_schema(keys))
     pins = {
-        "version": version,
+        "version": record.version,
         "dataset": record.state_digest,
         "zoo": zoo,
         "zoo_digest": digest,
@@ -87,18 +124,14 @@ def forecast_version(
         "code_version": project.code_version,
     }
     facts = {
-        "covers_from": str(forecasts["timestamp"].min()),
-        "covers_to": str(forecasts["timestamp"].max()),
+        "covers_from": str(prediction.forecasts["timestamp"].min()),
+        "covers_to": str(prediction.forecasts["timestamp"].max()),
         "situations_unmet": list(prediction.situations_unmet),
         "notes": [*describe_imputed(seen.panel), *prediction.notes],
         "rows_read": seen.rows_read,
         "cpu_s": cpu_s,
     }
-    store.outputs.write(MEMBERS, version, members, pins=pins, now=now)
-    manifest = store.outputs.write(FORECASTS, version, forecasts, pins=pins, now=now, facts=facts)
-    thin_states(project, version)
-    history = _last_values(seen.frame, project.store.spec, steps=7 * forecasts["timestamp"].nunique())
-    return VersionForecast(manifest, prediction, zoo, digest, history, seen.panel.ignored)
+    return MadeForecast(prediction, seen, pins, facts)
 
 
 def read_last_values(project: Project, record: VersionRecord, *, steps: int = 336) -> pd.DataFrame:

@@ -24,6 +24,7 @@ from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project, open_apart
 from loopcast.loop.reflect import Reflection, find_due, reflect
 from loopcast.loop.replay import Delivery
+from loopcast.loop.shadow import turn_shadow
 from loopcast.store.lake import open_lake
 from loopcast.store.outputs import OutputStore
 from loopcast.store.refs import References
@@ -129,6 +130,8 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
     watch = watch or Stopwatch(lambda: 0.0)
     with watch.measure("forecast"):
         forecast = forecast_version(project, version, now=now)
+        if forecast is not None:
+            turn_shadow(project, forecast.manifest, now=now)
     with watch.measure("judge"):
         cells = score_version(project, version, now=now).report.cells
     reflection, released = conclude(project, now=now, watch=watch)

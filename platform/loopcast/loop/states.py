@@ -10,7 +10,16 @@ import pandas as pd
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.decisions import read_newest as read_newest_decision
-from loopcast.loop.forces import FORECASTS, ZooInForce, choose_zoo, list_in_force, read_zoo, zoo_for_version
+from loopcast.loop.forces import (
+    FORECASTS,
+    SHADOW_FORECASTS,
+    ZooInForce,
+    choose_zoo,
+    list_in_force,
+    list_spans,
+    read_zoo,
+    zoo_for_version,
+)
 from loopcast.loop.project import Project
 from loopcast.loop.slices import Slice, read_window
 from loopcast.store.erasure import LEARNED_AGAIN
@@ -126,28 +135,29 @@ def read_newest_of(project: Project, zoo: str | None) -> tuple[ZooInForce, Zoo]:
 
 
 def find_state(project: Project, version: str, *, digest: str) -> OutputManifest | None:
-    """Return the newest forecast of a version by a zoo, which pins the zoo's state; None where there is none.
+    """Return the newest forecast of a version by a zoo, in force or in the shadow, which pins the zoo's state, or None.
 
     Args:
         project: the use case.
         version: the version.
         digest: document of the zoo.
     """
-    written = project.store.outputs.history(FORECASTS, version)
-    return next((manifest for manifest in reversed(written) if manifest.pins["zoo_digest"] == digest), None)
+    written = reversed(_list_written(project, version))
+    return next((manifest for manifest in written if manifest.pins["zoo_digest"] == digest), None)
 
 
 def find_earlier_state(project: Project, version: str, *, digest: str) -> OutputManifest | None:
     """Return the newest forecast before a version that pins a state of a zoo; None where there is none.
 
-    It looks from version to version, back to the first that the zoo is in force for.
+    It looks from version to version, where the zoo was in force or in the shadow: for one that is in force again, the
+    versions of its successors are not looked at.
     """
-    in_force = [version_number(one.from_version) for one in list_in_force(project) if one.digest == digest]
-    first = min(in_force, default=version_number(version))
-    for number in range(version_number(version) - 1, first - 1, -1):
-        manifest = find_state(project, version_key(number), digest=digest)
-        if manifest is not None and manifest.pins.get("state_digest") is not None:
-            return manifest
+    newest = version_number(version) - 1
+    for first, last in list_spans(project, digest):
+        for number in range(newest if last is None else min(newest, last), first - 1, -1):
+            manifest = find_state(project, version_key(number), digest=digest)
+            if manifest is not None and manifest.pins.get("state_digest") is not None:
+                return manifest
     return None
 
 
@@ -184,11 +194,16 @@ def _is_to_learn(project: Project, version: str, *, after: str | None) -> bool:
 
 def _drop_state(project: Project, number: int) -> bool:
     """Delete the states that a version's forecasts pin, and return whether there was one that nobody goes on using."""
-    outputs = project.store.outputs
-    later = {entry.pins.get("state_digest") for entry in outputs.history(FORECASTS, version_key(number + 1))}
-    pinned = {entry.pins.get("state_digest") for entry in outputs.history(FORECASTS, version_key(number))}
-    dropped = [outputs.delete_document(STATES, digest) for digest in pinned - later if digest is not None]
+    later = {entry.pins.get("state_digest") for entry in _list_written(project, version_key(number + 1))}
+    pinned = {entry.pins.get("state_digest") for entry in _list_written(project, version_key(number))}
+    dropped = [project.store.outputs.delete_document(STATES, digest) for digest in pinned - later if digest is not None]
     return any(dropped)
+
+
+def _list_written(project: Project, version: str) -> list[OutputManifest]:
+    """Return the forecasts of a version, those of a challenger in the shadow first."""
+    outputs = project.store.outputs
+    return [*outputs.history(SHADOW_FORECASTS, version), *outputs.history(FORECASTS, version)]
 
 
 def _read_news(project: Project, record: VersionRecord, zoo: Zoo) -> Slice:

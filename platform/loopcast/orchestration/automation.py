@@ -77,6 +77,14 @@ def warehouse_condition() -> Condition:
     return (news.since(handled) & _is_quiet()).with_label("news not delivered yet")
 
 
+def champion_condition() -> Condition:
+    """Look at the champion again when a build has met it or a zoo was released, once where one leads to the other."""
+    news = WHEN.any_deps_match(WHEN.newly_updated())
+    handled = (WHEN.newly_requested() & ~news) | WHEN.initial_evaluation()
+    coming = WHEN.any_deps_match(WHEN.will_be_requested())
+    return (news.since(handled) & ~coming & _is_quiet()).with_label("a verdict or a zoo not shown yet")
+
+
 def overview_condition() -> Condition:
     """Look over all use cases when any has reflected, at most every five minutes whatever their number.
 

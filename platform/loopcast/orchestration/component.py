@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from loopcast.orchestration.alerting import build_alert_sensor, list_watched
 from loopcast.orchestration.assets.accuracy_report import build_accuracy_report
+from loopcast.orchestration.assets.champion import build_champion
 from loopcast.orchestration.assets.dataset import build_dataset
 from loopcast.orchestration.assets.experiment import build_experiment
 from loopcast.orchestration.assets.forecast import build_forecast
@@ -36,6 +37,7 @@ COMPUTED: tuple[Callable[[Stage], dg.AssetsDefinition], ...] = (
     build_dataset,
     build_experiment,
     build_model_zoo,
+    build_champion,
     build_forecast,
     build_accuracy_report,
     build_reflection,

@@ -8,6 +8,7 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
+from loopcast.loop.shadow import ShadowTurn
 from loopcast.loop.verdicts import Verdict
 from loopcast.orchestration.charts import draw_duel, to_markdown_image
 from loopcast.orchestration.describe import describe_numbers
@@ -28,6 +29,17 @@ def describe_verdict(verdict: Verdict) -> dict[str, Any]:
         "champion_zoo": verdict.champion or "none",
         **describe_numbers({name: value for name, value in figures.items() if value is not None}),
     }
+
+
+def describe_shadow(turn: ShadowTurn | None) -> dict[str, Any]:
+    """Return what became of the challenger in a turn as metadata; nothing where there is none."""
+    if turn is None:
+        return {}
+    told: dict[str, Any] = {"challenger": turn.challenger.zoo}
+    if turn.forecast is not None:
+        number, versions = turn.forecast.facts["number"], turn.challenger.versions
+        told |= {"shadow_forecast": f"{number} of {versions}", "shadow_digest": turn.forecast.digest}
+    return {**told, **(describe_verdict(turn.verdict) if turn.verdict else {})}
 
 
 def describe_losses(losses: pd.DataFrame, *, title: str, unit: str) -> dict[str, dg.MarkdownMetadataValue]:

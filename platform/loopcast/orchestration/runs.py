@@ -86,10 +86,11 @@ class Runner:
         config = {"ops": {"__".join(key.path): {"config": {"fresh": fresh}}}}
         return self._execute(self._asset_job, [key], key=None, tags=tags, config=config)
 
-    def materialize(self, noun: str, *, key: str | None = None) -> RunOutcome:
-        """Run one asset, for one partition where it has any."""
-        tags = {USE_CASE: self._names.use_case}
-        return self._execute(self._asset_job, [self._names.asset(noun)], key=key, tags=tags)
+    def materialize(self, noun: str, *, key: str | None = None, config: Mapping[str, Any] | None = None) -> RunOutcome:
+        """Run one asset, for one partition where it has any, with its run configuration."""
+        asset, tags = self._names.asset(noun), {USE_CASE: self._names.use_case}
+        given = {"ops": {"__".join(asset.path): {"config": dict(config)}}} if config else None
+        return self._execute(self._asset_job, [asset], key=key, tags=tags, config=given)
 
     def _missing(self, noun: str, keys: Sequence[str]) -> list[str]:
         there = self.instance.get_materialized_partitions(self._names.asset(noun))

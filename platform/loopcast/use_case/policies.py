@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import AfterValidator, Field, model_validator
 
 from loopcast.errors import CallerError
+from loopcast.reflection.duel import FEWEST
 from loopcast.use_case.fields import Duration, Frozen
 from loopcast.use_case.preprocessing import PreprocessingChoice
 from loopcast.zoo.holiday import holiday_names
@@ -94,8 +95,14 @@ class Challenger(Frozen):
         default=0.05, gt=0.0, lt=0.5, description="Level of the test (Diebold-Mariano) that it is better."
     )
     shadow: int = Field(
-        default=0, ge=0, le=365, description="Versions that it forecasts in the shadow first, on data neither zoo saw."
+        default=0, ge=0, le=365, description="Versions that it forecasts in the shadow first: 0, or at least 5."
     )
+
+    @model_validator(mode="after")
+    def _check_shadow(self) -> Self:
+        if 0 < self.shadow < FEWEST:
+            raise ValueError(f"a shadow of 0 versions or of at least {FEWEST}: fewer cannot be compared")
+        return self
 
 
 class MemberChoice(Frozen):

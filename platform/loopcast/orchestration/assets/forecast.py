@@ -10,9 +10,12 @@ from pydantic import Field
 
 from loopcast.loop.forces import ZooChoice
 from loopcast.loop.production import VersionForecast, forecast_version
+from loopcast.loop.shadow import ShadowTurn, turn_shadow
 from loopcast.loop.stage_checks import check_forecast
+from loopcast.orchestration.assets.champion import report_champion
 from loopcast.orchestration.automation import forecast_condition
 from loopcast.orchestration.charts import draw_forecast, to_markdown_image
+from loopcast.orchestration.contest import describe_shadow
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table
 from loopcast.orchestration.stage import Stage, current_time, explain_failures
 from loopcast.orchestration.stage_checks import attempt, list_stage_checks, show_checks, show_no_work
@@ -43,6 +46,7 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
         deps=[
             names.asset("dataset"),
             dg.AssetDep(names.asset("model_zoo"), partition_mapping=dg.LastPartitionMapping()),
+            names.asset("champion"),
         ],
         check_specs=list_stage_checks(stage, "forecast", names.versions),
         output_required=False,
@@ -64,14 +68,18 @@ def build_forecast(stage: Stage) -> dg.AssetsDefinition:
             context.log.info(f"Predictor {variable} is left out: {reason}.")
         for note in (*made.prediction.situations_unmet, *made.manifest.facts["notes"]):
             context.log.info(f"{note}.")
-        yield _describe_forecast(stage, made)
+        with explain_failures():
+            shadow = turn_shadow(project, made.manifest, now=current_time())
+            if shadow is not None and shadow.verdict is not None:
+                report_champion(context.instance, stage, project)
+        yield _describe_forecast(stage, made, shadow)
         with explain_failures():
             yield from show_checks(check_forecast(project, made.manifest))
 
     return forecast
 
 
-def _describe_forecast(stage: Stage, made: VersionForecast) -> dg.MaterializeResult[None]:
+def _describe_forecast(stage: Stage, made: VersionForecast, shadow: ShadowTurn | None) -> dg.MaterializeResult[None]:
     table = made.prediction.forecasts
     width = (table["upper"] - table["lower"]).mean()
     numbers = {"mean_forecast": table["forecast"].mean(), "mean_interval_width": width}
@@ -83,6 +91,7 @@ def _describe_forecast(stage: Stage, made: VersionForecast) -> dg.MaterializeRes
             "digest": made.manifest.digest,
             **describe_inputs(made.manifest.pins),
             "situations_not_met": len(made.prediction.situations_unmet),
+            **describe_shadow(shadow),
             "chart": dg.MetadataValue.md(_draw(stage, made)),
             "forecast": describe_table(table[[*stage.use_case.series_keys, "timestamp", "forecast", "lower", "upper"]]),
         },
