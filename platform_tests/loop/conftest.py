@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from loopcast.loop.project import Project
+from made_challenge import make_lived
 from made_use_case import make_counts, make_project, take_turn
 
 
@@ -31,3 +32,9 @@ def project(played: Project, tmp_path: Path) -> Project:
 def empty(tmp_path: Path) -> Project:
     """A use case without any version."""
     return make_project(tmp_path / "empty")
+
+
+@pytest.fixture(scope="session")
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A use case that has lived with one zoo for ten versions. Not to be changed."""
+    return make_lived(tmp_path_factory.mktemp("lived"))

@@ -1,6 +1,5 @@
 """The challenge: who takes force, on what the two are compared, and that neither knows what it is judged on."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,49 +10,14 @@ import pytest
 from loopcast.experimentation.trial import replay_zoo
 from loopcast.loop.challenge import DUELS, find_changes
 from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import FORECASTS, list_in_force, list_zoos, newest_in_force, open_build, read_zoo
+from loopcast.loop.forces import FORECASTS, list_in_force, list_zoos, newest_in_force, read_zoo
 from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_build
 from loopcast.loop.verdicts import Verdict, count_rejected, find_verdict, list_verdicts, record_verdict
-from loopcast.use_case.policies import MemberChoice
 from loopcast.zoo.panel import panel_from_frame
-from made_use_case import NOW, YAML, make_counts, make_project, put_another_in_force, take_turn
-
-NAIVE = (MemberChoice(name="seasonal_naive", parameters={"period": 24}, label="seasonal_naive_too"),)
-
-
-@pytest.fixture(scope="module")
-def lived(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Eight weeks and then nine days with one zoo, each with the next day's promotion. Not to be changed."""
-    yaml = YAML.format(name="counts").replace("policies: {", "policies: {rebuild: {rest: 100}, ")
-    project = make_project(tmp_path_factory.mktemp("lived"), yaml=yaml)
-    take_turn(project, with_promotion("2024-01-01", 56))
-    for day in pd.date_range("2024-02-26", periods=9):
-        take_turn(project, with_promotion(str(day), 1))
-    return project
-
-
-def with_promotion(start: str, days: int) -> pd.DataFrame:
-    """Return the counts of some days, and the promotion of the day after them."""
-    rows = make_counts(start, days + 1)
-    return rows.assign(count=rows["count"].where(rows["at"] < pd.Timestamp(start) + pd.Timedelta(days=days)))
-
-
-def with_policies(project: Project, **changed: object) -> Project:
-    """Return the use case as if its file said otherwise."""
-    policies = project.use_case.policies.model_copy(update=changed)
-    return replace(project, use_case=project.use_case.model_copy(update={"policies": policies}))
-
-
-def build(project: Project, version: str) -> Verdict:
-    request = open_build(project, version=version, rule="test", reason="asked for", now=NOW)
-    return run_experiment(project, request.build, now=NOW).verdict
-
-
-def copy_of(lived: Project, folder: Path) -> Project:
-    shutil.copytree(lived.inbox.parents[1], folder / "home")
-    return make_project(folder / "home")
+from made_challenge import NAIVE, build, copy_of, live_on, with_policies, with_promotion
+from made_use_case import NOW, make_counts, put_another_in_force, take_turn
 
 
 def test_the_first_zoo_has_nobody_to_meet(lived: Project) -> None:
@@ -73,7 +37,7 @@ def test_an_equal_challenger_is_rejected_and_the_loop_goes_on(lived: Project, tm
     assert verdict.p_value > 0.05
     assert [zoo.zoo for zoo in list_zoos(project)] == ["z0001"]
     assert count_rejected(project) == 1
-    version = take_turn(project, with_promotion("2024-03-06", 1))
+    (version,) = live_on(project, 1)
     made = project.store.outputs.manifest(FORECASTS, version)
     assert made is not None
     assert made.pins["zoo"] == "z0001"
