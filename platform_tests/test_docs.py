@@ -11,12 +11,15 @@ import yaml
 from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
 from loopcast.dataops.table import TableSpec, Variable
+from loopcast.loop import unscored
+from loopcast.loop.accuracy import By
 from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
 from loopcast.loop.simulation import SimulatedTurn
 from loopcast.orchestration.assets.reflection import ReflectionConfig
 from loopcast.orchestration.settings import read_settings
 from loopcast.reflection.evidence import Action
 from loopcast.reflection.rules import RULES, WAITS
+from loopcast.schemas import accuracy_schema
 from loopcast.use_case.model import UseCase
 from loopcast.use_case.policies import Budget, Policies, Rebuild
 from loopcast.web.app import build_app
@@ -122,3 +125,11 @@ def test_the_page_on_decisions_shows_fields_orders_and_routes_that_are_there() -
     api = build_app(read_settings({"LOOPCAST_HOME": str(ROOT)})).routes[0].app
     there = {(method, route.path) for route in api.routes for method in route.methods if method != "HEAD"}
     assert {(m, path.replace("USE_CASE", "{name}").replace("d00000007", "{decision}")) for m, path in shown} <= there
+
+
+def test_the_page_on_accuracy_names_every_measure_and_every_reason() -> None:
+    measures = set(re.findall(r"`([a-z_0-9]+)`", PAGES["accuracy"].split("## What is never scored")[0]))
+    assert set(accuracy_schema().columns) - {"bin"} <= measures
+    assert set(get_args(By)) <= measures
+    named = re.findall(r"^\| `([a-z ]+)` \|", PAGES["accuracy"].split("## What cannot be evaluated")[1], re.MULTILINE)
+    assert set(named) == {*unscored.REASONS, unscored.REFUSED, unscored.NONE, unscored.OTHER}

@@ -3,10 +3,28 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.reflection.accuracy import score_forecasts
+from loopcast.reflection.accuracy import (
+    SUMS_BY,
+    add_sums,
+    measure,
+    measure_all,
+    measure_bins,
+    score_forecasts,
+    subtract_sums,
+    sum_cells,
+)
 from loopcast.schemas import accuracy_schema
+from loopcast.zoo.measures import (
+    interval_coverage,
+    mean_absolute_error,
+    mean_error,
+    pinball_loss,
+    root_mean_squared_error,
+)
 
 SPEC = TableSpec("when", "h", "load", (Variable("load"),), series_keys=("site",))
 
@@ -85,3 +103,64 @@ def test_nothing_to_score_is_an_empty_report():
 def test_members_may_be_missing():
     summary = score_forecasts(forecasts(), members().iloc[:0], actuals(), SPEC).summary
     assert "skill_pct" not in summary
+
+
+VALUES = st.floats(-50.0, 50.0).map(lambda value: round(value, 1))
+ROWS = st.lists(
+    st.tuples(VALUES, VALUES, st.floats(0.1, 9.0), st.integers(1, 3), st.one_of(st.none(), VALUES)),
+    min_size=1,
+    max_size=12,
+)
+
+
+def make_cells(rows) -> pd.DataFrame:
+    """Scored forecasts: actual, forecast, half the width, samples ahead, what the naive said."""
+    table = pd.DataFrame(rows, columns=["actual", "forecast", "half", "samples_ahead", "seasonal_naive_24"])
+    naive = table["seasonal_naive_24"].astype("float64")
+    ends = {"lower": table["forecast"] - table["half"], "upper": table["forecast"] + table["half"]}
+    bins = table["samples_ahead"].map(lambda step: "near" if step < 3 else "far").astype("str")
+    return table.assign(seasonal_naive_24=naive, **ends, level=90.0, bin=bins, forecast_version="v00000001")
+
+
+@given(rows=ROWS)
+def test_measures_from_sums_are_those_of_the_cells(rows):
+    cells = make_cells(rows)
+    y_true, y_pred = cells["actual"].to_numpy(), cells["forecast"].to_numpy()
+    found = measure_all(sum_cells(cells, SUMS_BY)).iloc[0]
+    ends = np.column_stack([cells["lower"], y_pred, cells["upper"]])
+    assert found["mae"] == pytest.approx(mean_absolute_error(y_true, y_pred))
+    assert found["rmse"] == pytest.approx(root_mean_squared_error(y_true, y_pred))
+    assert found["bias"] == pytest.approx(mean_error(y_true, y_pred), abs=1e-9)
+    assert found["coverage_pct"] == pytest.approx(interval_coverage(y_true, ends[:, 0], ends[:, 2]))
+    assert found["width"] == pytest.approx(float(np.mean(ends[:, 2] - ends[:, 0])))
+    for name, column, probability in (("lower", 0, 0.05), ("median", 1, 0.5), ("upper", 2, 0.95)):
+        expected = pinball_loss(y_true, ends[:, [column]], np.array([probability]))
+        assert found[f"pinball_{name}"] == pytest.approx(expected)
+    shares = [abs(a - f) / abs(a) for a, f in zip(y_true, y_pred, strict=True) if a != 0]
+    assert found["n_zero"] == len(cells) - len(shares)
+    assert found["mape_pct"] == pytest.approx(100 * np.mean(shares) if shares else np.nan, nan_ok=True)
+    spoke = [row for row in rows if row[4] is not None]
+    naive = sum(abs(row[0] - row[4]) for row in spoke)
+    scaled = sum(abs(row[0] - row[1]) for row in spoke) / naive if naive else np.nan
+    assert found["mase"] == pytest.approx(scaled, nan_ok=True)
+
+
+@given(rows=ROWS, cut=st.integers(0, 12))
+def test_sums_of_parts_add_up_and_a_part_can_be_taken_out_again(rows, cut):
+    cells = make_cells(rows)
+    one, other = (sum_cells(part, SUMS_BY) for part in (cells.iloc[:cut], cells.iloc[cut:]))
+    whole = sum_cells(cells, SUMS_BY)
+    added = add_sums(pd.concat([part for part in (one, other) if len(part)]), SUMS_BY)
+    pd.testing.assert_frame_equal(measure(added, by="samples_ahead"), measure(whole, by="samples_ahead"))
+    left, expected = measure_bins(subtract_sums(whole, one)), measure_bins(other)
+    pd.testing.assert_frame_equal(left.drop(columns="mase"), expected.drop(columns="mase"), atol=1e-9)
+
+
+def test_scaling_the_target_scales_errors_and_leaves_shares_as_they_are():
+    rows = [(10.0, 12.0, 1.0, 1, 7.0), (20.0, 15.0, 2.0, 3, 26.0)]
+    cells = make_cells(rows)
+    columns = ["actual", "forecast", "lower", "upper", "seasonal_naive_24"]
+    one, ten = (measure_all(sum_cells(c, SUMS_BY)).iloc[0] for c in (cells, cells.assign(**(cells[columns] * 10.0))))
+    same, scaled = ["mape_pct", "mase", "coverage_pct"], ["mae", "rmse", "bias", "width", "pinball_lower"]
+    assert ten[same].tolist() == pytest.approx(one[same].tolist())
+    assert ten[scaled].tolist() == pytest.approx([10.0 * value for value in one[scaled]])
