@@ -30,7 +30,6 @@ from loopcast.loop.production import MEMBERS
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_accuracy
 from loopcast.loop.unscored import list_unscored
-from loopcast.reflection.accuracy import SUMS_BY, join_actuals, join_naives, sum_cells
 from loopcast.store.lake import LocalDisk, LocalLake
 from loopcast.store.store import Store
 from loopcast.store.version_records import Upload, version_key
@@ -60,13 +59,15 @@ class Pattern:
         project: the use case, on a quick disk.
         forecast: manifest and rows of the first version's forecast.
         members: its member forecasts.
-        facts: of the second version's report.
+        cells: of the second version's report; later versions have the same actuals and the same forecasts, a day on.
+        facts: of that report.
         decision: the value of the newest decision.
     """
 
     project: Project
     forecast: tuple[Any, pd.DataFrame]
     members: pd.DataFrame
+    cells: pd.DataFrame
     facts: dict[str, Any]
     decision: dict[str, Any]
 
@@ -94,7 +95,7 @@ def prepare(folder: Path) -> Pattern:
     take_turn(project, make_counts("2024-01-01", FIRST_DAYS), now=NOW)
     take_turn(project, make_counts("2024-02-26", 1), now=NOW + timedelta(days=1))
     outputs, references = project.store.outputs, project.store.references
-    first, report, decision = outputs.manifest(FORECASTS, version_key(1)), outputs.manifest(CELLS, version_key(2)), None
+    first, report = outputs.manifest(FORECASTS, version_key(1)), outputs.manifest(CELLS, version_key(2))
     decision = references.current(DECISIONS)
     if first is None or report is None or decision is None:
         raise RuntimeError("the first turns made no forecast, no report or no decision")
@@ -103,7 +104,8 @@ def prepare(folder: Path) -> Pattern:
         code_version=project.code_version,
     )  # fmt: skip
     forecast, members = (outputs.read(table, version_key(1)) for table in (FORECASTS, MEMBERS))
-    return Pattern(replace(project, store=quick), (first, forecast), members, report.facts, decision.value)
+    cells = outputs.load(report)
+    return Pattern(replace(project, store=quick), (first, forecast), members, cells, report.facts, decision.value)
 
 
 def make_version(pattern: Pattern, number: int, rng: np.random.Generator) -> None:
@@ -112,7 +114,8 @@ def make_version(pattern: Pattern, number: int, rng: np.random.Generator) -> Non
     hours = pd.date_range(pd.Timestamp("2024-01-01") + DAY * (FIRST_DAYS + number - 2), periods=24, freq="h", unit="us")
     if number % CORRECTED_EVERY == 0:
         hours = hours.insert(0, hours[0] - 7 * DAY)
-    rows = pd.DataFrame({"at": hours, "count": rng.uniform(60, 140, len(hours)).round(1), "promotion": 0.0})
+    counts = np.concatenate([rng.uniform(60, 140, len(hours) - 24).round(1), pattern.cells["actual"]])
+    rows = pd.DataFrame({"at": hours, "count": counts, "promotion": 0.0})
     buffer = io.BytesIO()
     rows.to_parquet(buffer, index=False)
     upload = Upload(f"{number}.parquet", buffer.getvalue(), "bench", "bench")
@@ -121,7 +124,7 @@ def make_version(pattern: Pattern, number: int, rng: np.random.Generator) -> Non
     if number % CORRECTED_EVERY == 0 or number in MARKS:
         score_version(pattern.project, version, now=now)
     else:
-        _write_report(pattern, number, rows, settled.state_digest, now=now)
+        _write_report(pattern, number, settled.state_digest, now=now)
     store.references.append(DECISIONS, {**pattern.decision, "version": version}, now=now)
 
 
@@ -150,6 +153,7 @@ def _measure(project: Project, number: int) -> dict[str, float]:
         "evidence ms": _time(lambda: gather_evidence(project, newest, course=Course(), now=now)),
         "decisions ms": _time(lambda: list_decisions(project, last=50)),
         "whole sequence ms": _time(lambda: read_accuracy(project)),
+        "forecasts": float(read_accuracy(project)["n"]),
     }
 
 
@@ -163,29 +167,22 @@ def _write_forecast(pattern: Pattern, version: str, dataset: str, *, days: int, 
     store.outputs.write(FORECASTS, version, forecast, pins=pins, now=now, facts=facts)
 
 
-def _write_report(pattern: Pattern, number: int, actuals: pd.DataFrame, dataset: str, *, now: Any) -> None:
+def _write_report(pattern: Pattern, number: int, dataset: str, *, now: Any) -> None:
     """Write the report of a version whose actuals meet the forecast of the day before alone."""
-    store, source = pattern.project.store, version_key(number - 1)
-    forecast, members = (
-        _shift(table, number - 2).assign(forecast_version=source) for table in (pattern.forecast[1], pattern.members)
-    )
-    cells = join_naives(join_actuals(forecast, actuals, store.spec), members, [])
-    sums = sum_cells(cells, SUMS_BY)
-    facts = {
-        **pattern.facts,
-        "n": len(cells),
-        "mae": float(cells["error"].abs().mean()),
-        "touches": [str(actuals["at"].min()), str(actuals["at"].max())],
-        "sums": {"columns": list(sums.columns), "rows": sums.to_numpy(dtype=object).tolist()},
-    }
-    made = store.outputs.manifest(FORECASTS, source)
+    outputs, source, version = pattern.project.store.outputs, version_key(number - 1), version_key(number)
+    cells = _shift(pattern.cells, number - 2).assign(forecast_version=source)
+    sums, times = pattern.facts["sums"], cells["timestamp"]
+    rows = [[source, *row[1:]] for row in sums["rows"]]
+    touches = [str(times.min()), str(times.max())]
+    facts = {**pattern.facts, "touches": touches, "sums": {**sums, "rows": rows}}
+    made = outputs.manifest(FORECASTS, source)
     pins = {
-        "version": version_key(number),
+        "version": version,
         "dataset": dataset,
         "forecasts": {source: made.digest if made else ""},
         "code_version": pattern.project.code_version,
     }
-    store.outputs.write(CELLS, version_key(number), cells, pins=pins, now=now, facts=facts)
+    outputs.write(CELLS, version, cells, pins=pins, now=now, facts=facts)
 
 
 def _shift(table: pd.DataFrame, days: int) -> pd.DataFrame:

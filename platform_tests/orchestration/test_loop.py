@@ -104,6 +104,9 @@ def test_a_later_version_is_scored_in_the_same_run_and_beats_the_naive(counts: P
     report = counts.materialization("accuracy_report", "v00000002").metadata
     assert report["n"].value == 24
     assert report["mae"].value < report["mae_seasonal_naive_24"].value
+    assert {"rmse", "mape_pct", "mase", "bias", "pinball_median", "coverage_pct", "width", "rescored"} <= set(report)
+    assert len(report["by_samples_ahead"].value.records) == 24
+    assert report["chart_by_samples_ahead"].value.startswith("![Error by samples ahead, v00000002](data:image/")
     run = counts.instance.get_run_by_id(counts.outcomes["v00000002"].run_id)
     assert run is not None
     assert (run.tags[TURN], run.tags[REFLECTED]) == ("v00000002", "v00000002")

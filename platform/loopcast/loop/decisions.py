@@ -5,7 +5,7 @@ Here belong writing and reading them. How they are taken is in `loopcast.loop.re
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -147,6 +147,11 @@ def read_decisions(project: Project, *, last: int | None = None) -> list[Decisio
         last: only the newest so many.
     """
     return [_to_record(entry) for entry in project.store.references.history(DECISIONS, last=last)]
+
+
+def walk_decisions(project: Project) -> Iterator[DecisionRecord]:
+    """Yield the decisions, the newest first; each is read when it is asked for."""
+    return map(_to_record, project.store.references.walk_back(DECISIONS))
 
 
 def find_decision(project: Project, key: str) -> DecisionRecord:

@@ -4,12 +4,13 @@ Everything is read from the store; nothing is computed but the joining.
 """
 
 from datetime import UTC, datetime
+from itertools import takewhile
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from loopcast.errors import NotFoundError
 from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import DecisionRecord, read_decisions
+from loopcast.loop.decisions import DecisionRecord, walk_decisions
 from loopcast.loop.forces import FORECASTS
 from loopcast.loop.project import Project
 
@@ -50,8 +51,9 @@ def list_history(project: Project, *, last: int | None = None) -> list[dict[str,
         last: only the newest so many.
     """
     keys = project.store.versions.claims()
-    actions = _latest_actions(project)
-    return [describe_version(project, key, actions=actions) for key in (keys[-last:] if last else keys)]
+    keys = keys[-last:] if last else keys
+    actions = _latest_actions(project, since=keys[0]) if keys else {}
+    return [describe_version(project, key, actions=actions) for key in keys]
 
 
 def describe_version(project: Project, version: str, *, actions: dict[str, str] | None = None) -> dict[str, Any]:
@@ -70,7 +72,7 @@ def describe_version(project: Project, version: str, *, actions: dict[str, str] 
     scored = project.store.outputs.manifest(CELLS, version)
     summary = scored.facts if scored else {}
     naives = [value for name, value in summary.items() if name.startswith(NAIVE)]
-    known = _latest_actions(project) if actions is None else actions
+    known = _latest_actions(project, since=version) if actions is None else actions
     return {
         "version": version,
         "status": record.status,
@@ -94,8 +96,10 @@ def _tell_time(moment: datetime | None, zone: str | None) -> str | None:
     return f"{moment if zone is None else moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M}"
 
 
-def _latest_actions(project: Project) -> dict[str, str]:
-    return {record.version: tell_action(record) for record in read_decisions(project)}
+def _latest_actions(project: Project, *, since: str) -> dict[str, str]:
+    """Return what was decided last after each version from one on; older decisions are not read."""
+    newer = takewhile(lambda record: record.version >= since, walk_decisions(project))
+    return {record.version: tell_action(record) for record in reversed(list(newer))}
 
 
 def tell_action(record: DecisionRecord) -> str:

@@ -5,6 +5,7 @@ The judging is in `loopcast.dataops.quality.fitness`; here is which rows it is g
 
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 import pandas as pd
@@ -84,10 +85,8 @@ def find_touched(project: Project, version: str) -> dict[str, pd.Timestamp | Non
 
 def read_alignments(project: Project, *, before: str, last_n: int = 8) -> list[dict[str, float]]:
     """Return where each variable ended, next to the target, in the newest profiles before a version."""
-    outputs = project.store.outputs
-    earlier = [version for version in outputs.partitions(PROFILES) if version < before][-last_n:]
-    manifests = [outputs.manifest(PROFILES, version) for version in earlier]
-    return [manifest.facts["ends_at"] for manifest in manifests if manifest is not None]
+    newest = (one for one in project.store.outputs.walk_back(PROFILES, before) if one.partition < before)
+    return [manifest.facts["ends_at"] for manifest in islice(newest, last_n)][::-1]
 
 
 def _find_start(project: Project, record: VersionRecord, windows: Windows) -> datetime | None:
