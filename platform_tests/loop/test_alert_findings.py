@@ -58,10 +58,18 @@ def test_a_refused_update_says_file_rows_and_repair(empty: Project) -> None:
     (finding,) = found.findings
     assert finding.key == "refused_update/dataset/accepted"
     assert (finding.version, finding.severity, finding.at) == (version, "error", NOW)
-    assert finding.found.startswith("file_3.csv is refused: 1 violation")
+    assert finding.found == "file_3.csv is refused: 1 violation (below_minimum), first in row 2, column count"
     assert f"loopcast quarantine show counts {version}" in finding.to_do
     assert found.over == ()
     assert found.marks == {VERSIONS: version}
+
+
+def test_a_file_that_is_no_table_is_told_without_a_place(empty: Project) -> None:
+    version = send(empty, b"", name="empty.csv")
+    settle_version(empty, version, by="test", now=NOW)
+    (finding,) = find_refused(empty, after=None, now=LATER).findings
+    assert finding.found.startswith("empty.csv is refused: 1 violation (")
+    assert "first in" not in finding.found
 
 
 def test_every_refused_update_since_the_last_look_is_found_once_and_an_accepted_one_ends_it(empty: Project) -> None:

@@ -175,6 +175,22 @@ def test_a_failed_run_that_is_being_repeated_waits_and_three_failures_are_one_ma
     assert "3 times" in watch.sink.mails[0].text
 
 
+def test_a_run_that_is_repeated_for_hours_keeps_no_other_failure_from_being_told_and_is_told_itself(
+    watch: Watch,
+) -> None:
+    watch.run(RUN.FAILURE, "v00000009")
+    again = watch.run(RUN.STARTED, "v00000009")
+    for number in (1, 2):
+        watch.run(RUN.FAILURE, f"v0000000{number}")
+        assert len(watch.settle()) == 1
+    watch.run(RUN.SUCCESS, "v00000003")
+    assert watch.settle()[1:] == ["resolved: the run of counts_turn failed (v00000002)"]
+    watch.cursor = None
+    assert len(watch.settle()) == 2
+    watch.instance.report_run_failed(again, "Failed once more.")
+    assert watch.settle()[2:] == ["error: the run of counts_turn failed (v00000009)"]
+
+
 def test_a_refused_update_is_told_with_file_rows_and_repair_and_its_run_is_not(watch: Watch) -> None:
     frame = make_counts("2024-01-01", 1).assign(count=-5.0)
     version = send(watch.project, frame, name="monday.csv")
@@ -195,6 +211,24 @@ def test_a_lost_cursor_neither_repeats_nor_forgets(watch: Watch) -> None:
     before = watch.settle()
     watch.cursor = None
     assert watch.settle() == before
+
+
+def test_checks_are_looked_at_twice_after_the_newest_event_and_not_again(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+    storage = type(watch.instance.event_log_storage)
+    ask = storage.get_latest_asset_check_execution_by_key
+    monkeypatch.setattr(
+        storage, "get_latest_asset_check_execution_by_key", lambda *words: looks.append(1) or ask(*words)
+    )
+    counts = []
+    for number in range(10):
+        if number in {0, 5}:
+            watch.check("forecast", "output", passed=True, version=f"v{number:08d}")
+        watch.tick()
+        counts.append(len(looks))
+    assert counts == [1, 2, 2, 2, 2, 3, 4, 4, 4, 4]
 
 
 def test_the_definitions_with_the_sensor_load(watch: Watch) -> None:

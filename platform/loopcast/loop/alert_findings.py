@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from loopcast.alerts.alert import Finding, Over
+from loopcast.dataops.violations import Refusal
 from loopcast.loop.alert_book import Book, Observed
 from loopcast.loop.decisions import DecisionRecord, read_newest
 from loopcast.loop.project import Project
@@ -135,7 +136,7 @@ def _describe_refusal(project: Project, record: VersionRecord) -> Finding:
         severity="error",
         at=record.settled_at,
         event=record.version,
-        found=refusal.summary(),
+        found=_count_violations(refusal),
         expected="a file that breaks no rule",
         to_do=(
             f"loopcast quarantine show {project.name} {record.version}, then repair and resubmit it; "
@@ -144,6 +145,15 @@ def _describe_refusal(project: Project, record: VersionRecord) -> Finding:
         path=f"/assets/{project.name}/dataset?view=checks&checkDetail=accepted",
         version=record.version,
     )
+
+
+def _count_violations(refusal: Refusal) -> str:
+    """Return how many violations there are, of which rules, and where; no values: messages leave the house."""
+    noun = "violation" if refusal.total == 1 else "violations"
+    rules = ", ".join(sorted({violation.rule for violation in refusal.violations}))
+    places = (("row", refusal.violations[0].row), ("column", refusal.violations[0].column)) if rules else ()
+    place = ", ".join(f"{name} {at}" for name, at in places if at is not None)
+    return f"{refusal.file} is refused: {refusal.total} {noun} ({rules}){f', first in {place}' if place else ''}"
 
 
 def _accepted(project: Project, record: VersionRecord, now: datetime) -> Over:

@@ -5,7 +5,7 @@ is told to whom (`loopcast.loop.alerts`).
 """
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,30 +16,27 @@ from dagster._core.storage.asset_check_execution_record import (
     AssetCheckExecutionRecordStatus,
 )
 
-from loopcast.alerts.alert import Alert, Finding, Over
-from loopcast.errors import NotFoundError
+from loopcast.alerts.alert import Finding, Over
 from loopcast.loop.alert_book import Book, Observed, read_book
 from loopcast.loop.alert_findings import VERSIONS, find_matters
 from loopcast.loop.alerts import Round, tell
 from loopcast.loop.project import Project
 from loopcast.orchestration.checks import ACCEPTED
-from loopcast.orchestration.names import TURN, USE_CASE, Names
+from loopcast.orchestration.failed_runs import RUNS, Reached, find_failed_runs, find_recovered_runs
 from loopcast.orchestration.polling import ANSWERS
-from loopcast.orchestration.sensors import UNDER_WAY
 from loopcast.orchestration.settings import read_alert_settings
-from loopcast.orchestration.stage import Stage, current_time, explain_step
+from loopcast.orchestration.stage import Stage, current_time
 
 INTERVAL_SECONDS = 30
-PATIENCE = timedelta(minutes=2)  # the inbox sensor tries a version again after 45 seconds, Dagster a killed run before
-RUNS = "runs"  # the mark: when the newest failed run that was looked at had changed
-EVENTS = "events"  # the mark: the newest event of all; where there is no newer one nothing can have changed
+# The mark: the newest event of all. Where none is newer no check has changed; it is seen twice, as Dagster writes an
+# event first and then, in another transaction, the evaluation.
+EVENTS, SEEN_TWICE = "events", "twice "
 FIRST_LOOK = timedelta(days=1)
-MOST_RUNS, MOST_REPEATS, MOST_ATTEMPTS = 20, 20, 10
+MOST_REPEATS = 20
 FAILED, PASSED = AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED
 AS_PROMISED = "as_promised"
 # What the store tells better: a refused update with its file and rows, deterioration with its decision and its end.
 BY_THE_STORE = {("dataset", ACCEPTED), ("accuracy_report", AS_PROMISED)}
-PARTITION = "dagster/partition"
 
 
 @dataclass(frozen=True)
@@ -108,14 +105,16 @@ def observe(
     """
     book, known = read_book(project), json.loads(cursor or "{}")
     marks = {name: max(known.get(name, ""), book.marks.get(name, "")) for name in (VERSIONS, RUNS)}
-    marks[EVENTS] = str(instance.event_log_storage.get_maximum_record_id())
+    newest = str(instance.event_log_storage.get_maximum_record_id())
+    is_idle = known.get(EVENTS) == SEEN_TWICE + newest
+    marks[EVENTS] = SEEN_TWICE + newest if is_idle or known.get(EVENTS) == newest else newest
     found = find_matters(project, book, after=marks[VERSIONS] or None, now=now)
-    if marks[EVENTS] != known.get(EVENTS):
+    if not is_idle:
         found += find_failed_checks(instance, watched.checks, book, now=now)
         found += find_overdue(instance, watched.fresh, now=now)
-    after = datetime.fromisoformat(marks[RUNS]) if marks[RUNS] else now - FIRST_LOOK
+    reached = Reached.parse(marks[RUNS]) if marks[RUNS] else Reached(now - FIRST_LOOK)
     explained = {event.partition("/")[0] for event in _events_of(book, found)}
-    found += find_failed_runs(instance, project, after=after, explained=explained, now=now)
+    found += find_failed_runs(instance, project, reached, explained=explained, now=now)
     found += find_recovered_runs(instance, project, book, now=now)
     return Observed(found.findings, found.over, {**marks, **found.marks})
 
@@ -171,40 +170,6 @@ def find_overdue(instance: dg.DagsterInstance, fresh: Sequence[dg.AssetKey], *, 
     return Observed((finding,), over)
 
 
-def find_failed_runs(
-    instance: dg.DagsterInstance, project: Project, *, after: datetime, explained: Collection[str], now: datetime
-) -> Observed:
-    """Return the failed runs that nothing will repeat: no later one of the same partition is under way or succeeded.
-
-    Args:
-        instance: where runs are.
-        project: the use case.
-        after: what has not changed since is not looked at.
-        explained: ids of runs whose failure another finding tells.
-        now: the present time, aware.
-    """
-    failed = dg.RunsFilter(tags={USE_CASE: project.name}, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=after)
-    records = instance.get_run_records(failed, limit=MOST_RUNS, ascending=True)
-    findings: list[Finding] = []
-    mark = after
-    for record in sorted(records, key=lambda record: record.update_timestamp):
-        later = _later_attempts(instance, record)
-        if _is_undecided(record, later, now=now):
-            break
-        mark = _aware(record.update_timestamp)
-        is_explained = record.dagster_run.run_id in explained or _is_refused(project, record)
-        if not is_explained and dg.DagsterRunStatus.SUCCESS not in later:
-            findings.append(_describe_run(instance, Names(project.name), record))
-    return Observed(tuple(findings), marks={RUNS: mark.isoformat()})
-
-
-def find_recovered_runs(instance: dg.DagsterInstance, project: Project, book: Book, *, now: datetime) -> Observed:
-    """Return the ends of failed runs: their asset was materialized since, or their job succeeded."""
-    alerts = [alert for alert in book.open if alert.newest.kind == "failed_run"]
-    over = [Over(alert.key, now, words) for alert in alerts if (words := _recovery(instance, project, alert))]
-    return Observed(over=tuple(over))
-
-
 def _is_told_by_the_store(key: dg.AssetCheckKey) -> bool:
     return (key.asset_key.path[-1], key.name) in BY_THE_STORE
 
@@ -235,80 +200,6 @@ def _describe_check(record: AssetCheckExecutionRecord, description: str) -> Find
     )
 
 
-def _describe_run(instance: dg.DagsterInstance, names: Names, record: dg.RunRecord) -> Finding:
-    run = record.dagster_run
-    noun, found = _explain_run(instance, names, run)
-    return Finding(
-        kind="failed_run",
-        asset=noun,
-        rule="run" if noun else run.job_name.strip("_").lower(),
-        severity="error",
-        at=_ended(record),
-        event=f"{run.run_id}/run",
-        found=found,
-        expected="a run that succeeds; what was acknowledged is kept",
-        to_do="Read the run's events and mend the cause; then re-execute it there. Later versions go on by themselves.",
-        path=f"/runs/{run.run_id}",
-        version=run.tags.get(PARTITION, ""),
-    )
-
-
-def _explain_run(instance: dg.DagsterInstance, names: Names, run: dg.DagsterRun) -> tuple[str, str]:
-    """Return the noun of the asset at which a run failed, empty where at none, and why it did."""
-    prefix = f"{names.use_case}__"
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        step = entry.step_key or ""
-        return step.removeprefix(prefix) if step.startswith(prefix) else "", explain_step(
-            entry.dagster_event.event_specific_data if entry.dagster_event else None
-        )
-    ends = list(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE))
-    return "", ends[-1].message or ends[-1].user_message if ends else "the run ended without a word"
-
-
-def _later_attempts(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[dg.DagsterRunStatus]:
-    """Return how later runs of the same turn stand, or of the same assets and partition."""
-    run = record.dagster_run
-    same = dg.RunsFilter(
-        tags={name: run.tags[name] for name in (USE_CASE, TURN, PARTITION) if name in run.tags},
-        created_after=record.create_timestamp,
-    )
-    later = [one.dagster_run for one in instance.get_run_records(same, limit=MOST_ATTEMPTS)]
-    # A turn's next attempt may leave out what the first one has done.
-    return [one.status for one in later if TURN in run.tags or one.asset_selection == run.asset_selection]
-
-
-def _is_undecided(record: dg.RunRecord, later: Collection[dg.DagsterRunStatus], *, now: datetime) -> bool:
-    """Return whether a run may yet be repeated, or is being repeated."""
-    if dg.DagsterRunStatus.SUCCESS in later:
-        return False
-    if any(status in UNDER_WAY for status in later):
-        return True
-    return not later and now - _ended(record) < PATIENCE
-
-
-def _is_refused(project: Project, record: dg.RunRecord) -> bool:
-    """Return whether a run failed because its update was refused, which is told as such."""
-    version = record.dagster_run.tags.get(TURN)
-    try:
-        return version is not None and project.store.versions.record(version).status == "refused"
-    except NotFoundError:
-        return False
-
-
-def _recovery(instance: dg.DagsterInstance, project: Project, alert: Alert) -> str:
-    """Return how a failed run's alert ended, empty where it has not."""
-    if alert.newest.asset:
-        event = instance.get_latest_materialization_event(dg.AssetKey([project.name, alert.newest.asset]))
-        if event is None or event.timestamp <= alert.newest.at.timestamp():
-            return ""
-        partition = event.dagster_event.partition if event.dagster_event else None
-        return f"was materialized again{f', {partition}' if partition else ''}"
-    succeeded = dg.RunsFilter(
-        tags={USE_CASE: project.name}, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=alert.newest.at
-    )
-    return "a later run succeeded" if instance.get_run_records(succeeded, limit=1) else ""
-
-
 def _events_of(book: Book, found: Observed) -> Iterator[str]:
     for alert in book.alerts:  # those that are over among them: a failed run is decided on later
         yield from alert.events
@@ -321,11 +212,3 @@ def _describe(done: Round) -> str:
     failed = [f"could not tell {target}: {problem}" for target, problem in done.problems]
     waiting = [f"{letter.target} is tried again at {letter.next_at:%H:%M:%S} UTC" for letter in done.book.letters]
     return "; ".join([f"{len(done.book.open)} alerts are open", *told, *failed, *waiting])
-
-
-def _ended(record: dg.RunRecord) -> datetime:
-    return datetime.fromtimestamp(record.end_time, UTC) if record.end_time else _aware(record.update_timestamp)
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
