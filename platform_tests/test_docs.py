@@ -12,13 +12,17 @@ from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.loop import unscored
-from loopcast.loop.accuracy import By
+from loopcast.loop.accuracy import LOOK_BACK, By
 from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
 from loopcast.loop.simulation import SimulatedTurn
 from loopcast.orchestration.assets.reflection import ReflectionConfig
 from loopcast.orchestration.settings import read_settings
+from loopcast.reflection import deterioration
+from loopcast.reflection.change import CLIP, find_limit
+from loopcast.reflection.concept_drift import USUAL
 from loopcast.reflection.evidence import Action
 from loopcast.reflection.rules import RULES, WAITS
+from loopcast.reflection.sharpest import MOST_DETERIORATED
 from loopcast.schemas import accuracy_schema
 from loopcast.use_case.model import UseCase
 from loopcast.use_case.policies import Budget, Policies, Rebuild
@@ -133,3 +137,14 @@ def test_the_page_on_accuracy_names_every_measure_and_every_reason() -> None:
     assert set(get_args(By)) <= measures
     named = re.findall(r"^\| `([a-z ]+)` \|", PAGES["accuracy"].split("## What cannot be evaluated")[1], re.MULTILINE)
     assert set(named) == {*unscored.REASONS, unscored.REFUSED, unscored.NONE, unscored.OTHER}
+
+
+def test_the_page_on_deterioration_has_the_constants_of_the_code() -> None:
+    page = PAGES["deterioration"].replace("\n", " ")
+    assert f"limit, {find_limit(1.0 / 365.0):.1f} where one false alarm" in page
+    assert f"- {deterioration.NAIVE_SHARE:g} log(" in page
+    assert (deterioration.HARDER, CLIP, MOST_DETERIORATED) == (3.0, 2.0, 3)  # in words there
+    assert f"newest {LOOK_BACK} versions" in page
+    assert all(f"`{name}` (" in page for name in USUAL)
+    (fragment,) = fragments_of("deterioration")
+    assert Policies.model_validate(fragment["policies"]) == Policies()

@@ -114,11 +114,14 @@ class Judgement:
         found = f"MAE {self.production_mae:.4g} over {self.scored_versions} versions"
         score = "" if self.limit is None else f", score {self.score:.2g} of at most {self.limit:.3g}"
         line = f"{head}: {found}, promised {self.promised_mae:.4g} ({self.excess_pct:+.0f} %){score}"
+        return "; ".join([line, *self.list_changes()])
+
+    def list_changes(self) -> list[str]:
+        """Return in words what may say why: the bins that are worse, signs of concept drift, data drift."""
         bins = [row.bin for row in self.bins[1:] if row.is_worse]
-        more = [f"bins {', '.join(bins)}"] if bins else []
-        more += [sign.explain() for sign in self.signs if sign.is_beyond]
-        more += [f"data drift in {', '.join(self.data_drift)}"] if self.data_drift else []
-        return "; ".join([line, *more])
+        changes = [f"bins {', '.join(bins)}"] if bins else []
+        changes += [sign.explain() for sign in self.signs if sign.is_beyond]
+        return changes + ([f"data drift in {', '.join(self.data_drift)}"] if self.data_drift else [])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the judgement in JSON's own types."""

@@ -122,7 +122,8 @@ def _tell_not_helped(evidence: Evidence, policy: RebuildPolicy) -> str:
 def _tell_errors(evidence: Evidence, _: RebuildPolicy) -> str:
     judgement = evidence.judgement
     found, due = judgement.production_mae or 0.0, judgement.promised_mae or 0.0
-    return f"MAE {found:.6g} over {judgement.scored_versions} versions is more than the promised {due:.6g}"
+    line = f"MAE {found:.6g} over {judgement.scored_versions} versions is more than the promised {due:.6g}"
+    return "; ".join([line, *([f"since {judgement.since}"] if judgement.since else []), *judgement.list_changes()])
 
 
 def _is_old(evidence: Evidence, policy: RebuildPolicy) -> bool:

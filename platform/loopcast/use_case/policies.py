@@ -68,7 +68,9 @@ class Rebuild(Frozen):
     false_alarms_per_year: float = Field(
         default=1.0, gt=0.0, le=12.0, description="How often a zoo that is as promised may be taken for worse."
     )
-    window: int = Field(default=14, ge=1, description="Newest versions over which production errors are judged.")
+    window: int = Field(
+        default=14, ge=1, description="Newest versions over which errors are told while none are worse."
+    )
     rest: int = Field(default=7, ge=1, description="Fewest versions between two builds.")
     budget: Budget = Field(default=Budget(), description="How often reflection may open builds.")
     approval: Literal["none", "experiment", "all"] = Field(
