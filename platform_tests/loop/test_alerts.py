@@ -154,6 +154,29 @@ def test_a_warning_waits_for_the_digest_and_is_not_told_when_it_is_over_by_then(
     assert desk.subjects == ["warning: check drift of profile fails (v00000001)"]
 
 
+def test_a_warning_that_becomes_an_error_is_told_again(desk: Desk) -> None:
+    desk.find(DRIFT)
+    desk.look(after=11 * MINUTE)
+    desk.find(replace(DRIFT, severity="error"), after=11 * MINUTE)
+    assert [subject.partition(":")[0] for subject in desk.subjects] == ["warning", "error"]
+
+
+def test_who_was_told_of_the_end_is_told_when_it_fails_again_and_the_others_need_not(tmp_path: Path) -> None:
+    desk = open_desk(
+        tmp_path,
+        "channels: [{kind: mail, to: [eva@example.org]}, "
+        "{kind: mail, name: days, to: [dan@example.org], quiet: '09:00-10:00'}]",
+    )
+    desk.find(OUTPUT)
+    desk.end(OUTPUT, after=55 * MINUTE)
+    desk.look(after=11 * MINUTE)
+    desk.find(OUTPUT, after=11 * MINUTE)
+    desk.look(after=timedelta(hours=1))
+    got = [(mail.to[0][:3], mail.subject.partition("counts: ")[2].partition(":")[0]) for mail in desk.sink.mails]
+    assert got == [("eva", "error"), ("dan", "error"), ("eva", "resolved"), ("eva", "error")]
+    desk.sink.stop()
+
+
 def test_what_comes_up_within_the_digest_goes_out_in_one_mail_errors_first(desk: Desk) -> None:
     desk.find(OUTPUT)
     for asset in ("dataset", "accuracy_report"):

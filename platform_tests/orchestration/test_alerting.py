@@ -154,6 +154,8 @@ def test_a_run_that_failed_for_good_is_told_with_a_link_and_a_later_success_ends
     assert watch.settle() == ["error: the run of counts_turn failed (v00000001)"]
     assert f"/runs/{run.run_id}" in watch.sink.mails[0].text
     assert "The process that ran it has ended." in watch.sink.mails[0].text
+    watch.run(RUN.SUCCESS, "v00000002", job="another_job")
+    assert len(watch.settle()) == 1
     watch.run(RUN.SUCCESS, "v00000002")
     assert watch.settle()[1:] == ["resolved: the run of counts_turn failed (v00000001)"]
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from loopcast.alerts.alert import Alert, Finding, Over
-from loopcast.alerts.message import Message
+from loopcast.alerts.message import FOUND_LIMIT, Message
+from loopcast.errors import bound_text
 from loopcast.loop.project import Project
 
 BOOK = "alert_book"
@@ -116,10 +117,13 @@ def take_up(book: Book, observed: Observed, *, now: datetime) -> Book:
 
 
 def _repeat(alert: Alert | None, finding: Finding, *, now: datetime) -> Alert:
-    """Return an alert with one more finding."""
+    """Return an alert with one more finding; who was told of its end, or of a mere warning, is to be told anew."""
+    finding = replace(finding, found=bound_text(finding.found, limit=FOUND_LIMIT))
     if alert is None:
         return Alert(finding, since=finding.at, noticed=now, events=(finding.event,))
     if finding.event in alert.events:
         return alert
+    is_worse = (alert.newest.severity, finding.severity) == ("warning", "error")
+    told = {} if is_worse else {target: at for target, at in alert.told.items() if target not in alert.ended}
     events = (*alert.events, finding.event)[-EVENTS_KEPT:]
-    return replace(alert, newest=finding, count=alert.count + 1, events=events, over=None, ended=())
+    return replace(alert, newest=finding, count=alert.count + 1, events=events, over=None, ended=(), told=told)

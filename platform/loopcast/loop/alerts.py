@@ -89,7 +89,22 @@ def list_notices(
     return [notice for alert in wanted for notice in _notices_of(project, alert, target, mutes, now)]
 
 
-def make_trial(project: Project, *, now: datetime) -> Finding:
+def try_targets(project: Project, *, settings: AlertSettings, now: datetime) -> dict[str, str]:
+    """Send a trial message to every target at once and return why it did not arrive, by target; empty where it did."""
+    return {target.key: _try(project, target, settings, now=now) for target in list_targets(project.use_case, settings)}
+
+
+def _try(project: Project, target: Target, settings: AlertSettings, *, now: datetime) -> str:
+    finding = _make_trial(project, now=now)
+    notice = Notice(Alert(finding, since=now, noticed=now), "raised", now)
+    try:
+        send(_compose(project, target, [notice], url=settings.url, now=now), target, settings)
+    except ChannelError as error:
+        return str(error)
+    return ""
+
+
+def _make_trial(project: Project, *, now: datetime) -> Finding:
     """Return a finding that says that nothing is the matter: to see whether messages arrive."""
     return Finding(
         kind="failed_check",
@@ -103,21 +118,6 @@ def make_trial(project: Project, *, now: datetime) -> Finding:
         to_do="nothing",
         path=f"/assets/{project.name}",
     )
-
-
-def try_targets(project: Project, *, settings: AlertSettings, now: datetime) -> dict[str, str]:
-    """Send a trial message to every target at once and return why it did not arrive, by target; empty where it did."""
-    return {target.key: _try(project, target, settings, now=now) for target in list_targets(project.use_case, settings)}
-
-
-def _try(project: Project, target: Target, settings: AlertSettings, *, now: datetime) -> str:
-    finding = make_trial(project, now=now)
-    notice = Notice(Alert(finding, since=now, noticed=now), "raised", now)
-    try:
-        send(_compose(project, target, [notice], url=settings.url, now=now), target, settings)
-    except ChannelError as error:
-        return str(error)
-    return ""
 
 
 def _notices_of(

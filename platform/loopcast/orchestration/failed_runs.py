@@ -76,10 +76,10 @@ def find_failed_runs(
     failed = dg.RunsFilter(
         tags={USE_CASE: project.name}, statuses=[dg.DagsterRunStatus.FAILURE], updated_after=reached.at
     )
-    records = instance.get_run_records(failed, limit=MOST_RUNS, ascending=True)
+    records = instance.get_run_records(failed, limit=MOST_RUNS, order_by="update_timestamp", ascending=True)
     findings: list[Finding] = []
     undecided: list[dg.RunRecord] = []
-    for record in sorted(records, key=lambda record: record.update_timestamp):
+    for record in records:
         if record.dagster_run.run_id in reached.done:
             continue
         later = _later_attempts(instance, record)
@@ -105,7 +105,7 @@ def _describe_run(instance: dg.DagsterInstance, names: Names, record: dg.RunReco
     return Finding(
         kind="failed_run",
         asset=noun,
-        rule="run" if noun else run.job_name.strip("_").lower(),
+        rule="run" if noun else run.job_name,
         severity="error",
         at=_ended(record),
         event=f"{run.run_id}/run",
@@ -120,13 +120,14 @@ def _describe_run(instance: dg.DagsterInstance, names: Names, record: dg.RunReco
 def _explain_run(instance: dg.DagsterInstance, names: Names, run: dg.DagsterRun) -> tuple[str, str]:
     """Return the noun of the asset at which a run failed, empty where at none, and why it did."""
     prefix = f"{names.use_case}__"
-    for entry in instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE):
-        step = entry.step_key or ""
-        return step.removeprefix(prefix) if step.startswith(prefix) else "", explain_step(
-            entry.dagster_event.event_specific_data if entry.dagster_event else None
-        )
+    failures = instance.all_logs(run.run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
+    for step, event in ((entry.step_key or "", entry.dagster_event) for entry in failures):
+        noun = step.removeprefix(prefix) if step.startswith(prefix) else ""
+        return noun, explain_step(event.event_specific_data) if event else ""
     ends = list(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_FAILURE))
-    return "", ends[-1].message or ends[-1].user_message if ends else "the run ended without a word"
+    found = ends[-1].message or ends[-1].user_message if ends else "the run ended without a word"
+    selected = [key.path[-1] for key in run.asset_selection or ()]
+    return selected[0] if len(selected) == 1 else "", found
 
 
 def _later_attempts(instance: dg.DagsterInstance, record: dg.RunRecord) -> list[dg.DagsterRunStatus]:
@@ -168,7 +169,10 @@ def _recovery(instance: dg.DagsterInstance, project: Project, alert: Alert) -> s
         partition = event.dagster_event.partition if event.dagster_event else None
         return f"was materialized again{f', {partition}' if partition else ''}"
     succeeded = dg.RunsFilter(
-        tags={USE_CASE: project.name}, statuses=[dg.DagsterRunStatus.SUCCESS], created_after=alert.newest.at
+        job_name=alert.newest.rule,
+        tags={USE_CASE: project.name},
+        statuses=[dg.DagsterRunStatus.SUCCESS],
+        created_after=alert.newest.at,
     )
     return "a later run succeeded" if instance.get_run_records(succeeded, limit=1) else ""
 
