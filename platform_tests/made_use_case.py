@@ -125,7 +125,7 @@ def take_turn(project: Project, content: pd.DataFrame | bytes, *, name: str = "u
     version = send(project, content, name=name, now=now)
     if settle_version(project, version, by="test", now=now).status == "refused":
         return version
-    turn_version(project, version, now=now)
+    assert turn_version(project, version, now=now).conclusion.failure == ""
     return version
 
 

@@ -34,6 +34,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "platform/use_cases/counts/history.csv").write_bytes(to_csv(make_counts("2024-01-01", 60)))
     (folder / "still.yaml").write_text("retrain: never\nrebuild: {when: never}\n")
     (folder / "wrong.yaml").write_text("retrain: sometimes\n")
+    other = folder / "platform/use_cases/others"
+    other.mkdir()
+    (other / "defs.yaml").write_text(YAML.format(name="others") + REPLAY)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LOOPCAST_HOME", str(folder))
         patch.chdir(folder)
@@ -91,6 +94,7 @@ def test_days_choose_the_versions_whose_data_end_in_them(home: Path) -> None:
         (("compare-policies", "counts", "--policy", "gone.yaml"), "found no file gone.yaml"),
         (("compare-policies", "counts", "--output", "chart.pdf"), "expected one that ends in .png or .svg"),
         (("compare-policies", "counts", "--from", "2030-01-01"), "found no version of counts whose data end between"),
+        (("compare-policies", "others"), "others has no version yet; play its recorded history with --recorded"),
         (("replay", "counts", "--policy", "frozen"), "without --fast"),
         (("replay", "counts", "--fast", "--recorded", "--from", "v00000002"), "a recorded history has no versions yet"),
     ],

@@ -155,3 +155,15 @@ def test_times_of_a_use_case_with_a_zone_are_sent_again_as_they_are_stored(tmp_p
     retain_uploads(then.base, since=BEGIN + timedelta(days=9), actor="ana", reason="let go", now=BEGIN)
     again, _ = simulate(then.base, list(resend_versions(then.base, first="v00000001", last="v00000002")))
     assert tell(again) == tell(then)
+
+
+def test_a_build_that_fails_is_told_and_the_next_updates_are_played(project: Project) -> None:
+    rows = [make_counts("2024-01-01", 1)[["at", "promotion"]], make_counts("2024-01-01", 2)]
+    few = [
+        Delivery(Upload(f"{n}.csv", to_csv(content), source="test", actor="ana"), BEGIN + timedelta(days=n))
+        for n, content in enumerate(rows)
+    ]
+    _, (first, second) = simulate(project, few)
+    assert (first.rule, first.build, first.released) == ("no_zoo", "b0001", None)
+    assert first.failure != ""
+    assert (second.version, second.rule, second.failure) == ("v00000002", "build_under_way", "")

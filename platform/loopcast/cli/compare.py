@@ -121,6 +121,8 @@ def plan(project: Project, first: Edge, last: Edge, *, recorded: bool) -> tuple[
 
 def _to_versions(project: Project, first: Edge, last: Edge) -> tuple[str, str]:
     """Return the first and the last version of a range of versions or of times."""
+    if project.store.versions.newest() is None and project.use_case.replay is not None:
+        raise CallerError(f"{project.name} has no version yet; play its recorded history with --recorded")
     newest_version(project)
     start, end = (to_stored(edge, project.store.spec) if isinstance(edge, datetime) else None for edge in (first, last))
     found = find_range(project, start=start, end=end)

@@ -69,6 +69,21 @@ class Stopwatch:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + self._clock() - begun
 
 
+@dataclass(frozen=True)
+class Conclusion:
+    """A decision and what it led to.
+
+    Args:
+        reflection: the decision.
+        released: the zoo that took force with the build that the decision opened; None: no build, or it was rejected.
+        failure: why the build failed; empty: it did not.
+    """
+
+    reflection: Reflection
+    released: str | None = None
+    failure: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Turned:
     """What a turn of the loop has come to.
@@ -76,14 +91,12 @@ class Turned:
     Args:
         forecast: the version's forecast; None while no zoo is in force.
         cells: earlier forecasts, scored on the actuals that the version brought.
-        reflection: the decision.
-        released: the zoo that came out of the build that the decision opened; None: no build, or it was rejected.
+        conclusion: the decision, and what it led to.
     """
 
     forecast: VersionForecast | None
     cells: pd.DataFrame
-    reflection: Reflection
-    released: str | None
+    conclusion: Conclusion
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,21 +147,24 @@ def take_turn(project: Project, version: str, *, now: datetime, watch: Stopwatch
             turn_shadow(project, forecast.manifest, now=now)
     with watch.measure("judge"):
         cells = score_version(project, version, now=now).report.cells
-    reflection, released = conclude(project, now=now, watch=watch)
-    if forecast is None and released is not None:
+    conclusion = conclude(project, now=now, watch=watch)
+    if forecast is None and conclusion.released is not None:
         with watch.measure("forecast"):
             forecast = forecast_version(project, version, now=now)
-    return Turned(forecast, cells, reflection, released)
+    return Turned(forecast, cells, conclusion)
 
 
-def conclude(project: Project, *, now: datetime, watch: Stopwatch) -> tuple[Reflection, str | None]:
-    """Take the decision after the newest version and run the build it opens; return it and the zoo that took force."""
+def conclude(project: Project, *, now: datetime, watch: Stopwatch) -> Conclusion:
+    """Take the decision after the newest version and run the build it opens; return both."""
     with watch.measure("judge"):
         reflection = reflect(project, now=now)
     if reflection.build is None:
-        return reflection, None
-    with watch.measure("build"):
-        return reflection, _build(project, reflection.build, now=now)
+        return Conclusion(reflection)
+    try:
+        with watch.measure("build"):
+            return Conclusion(reflection, _build(project, reflection.build, now=now))
+    except LoopcastError as error:  # as in production, where a build is a run of its own
+        return Conclusion(reflection, failure=str(error))
 
 
 def _build(project: Project, request: BuildRequest, *, now: datetime) -> str | None:
@@ -207,7 +223,7 @@ class Simulation:
             turned = take_turn(self.projects[name], record.version, now=now, watch=watch)
         except LoopcastError as error:  # as in production: this version has no forecast, the next ones go on
             return made(failure=str(error))
-        return made(cells=turned.cells, **_tell(turned.reflection, turned.released))
+        return made(cells=turned.cells, **_tell(turned.conclusion))
 
     def _open_hours(self, after: datetime, *, until: datetime) -> list[SimulatedTurn]:
         """Return the builds that waited for their hours, and started when these began before the next update."""
@@ -216,9 +232,9 @@ class Simulation:
             now = find_opening(project, after)
             if now is not None and now < until and find_due(project, now=now):
                 watch = Stopwatch(self._clock)
-                reflection, released = conclude(project, now=now, watch=watch)
-                told = _tell(reflection, released)
-                turns.append(SimulatedTurn(name, reflection.version, now, seconds=watch.seconds, **told))
+                late = conclude(project, now=now, watch=watch)
+                told = _tell(late)
+                turns.append(SimulatedTurn(name, late.reflection.version, now, seconds=watch.seconds, **told))
         return turns
 
 
@@ -237,13 +253,14 @@ def find_opening(project: Project, after: datetime) -> datetime | None:
     return (begin if begin > clock else begin + timedelta(days=1)).astimezone(UTC)
 
 
-def _tell(reflection: Reflection, released: str | None) -> dict[str, Any]:
-    decision, build = reflection.decision, reflection.build
+def _tell(conclusion: Conclusion) -> dict[str, Any]:
+    decision, build = conclusion.reflection.decision, conclusion.reflection.build
     return {
         "rule": decision.rule,
         "is_worse": bool(decision.evidence["judgement"]["is_worse"]),
         "build": build.build if build else None,
-        "released": released,
+        "released": conclusion.released,
+        "failure": conclusion.failure,
     }
 
 
