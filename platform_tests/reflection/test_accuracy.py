@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loopcast.dataops.table import TableSpec, Variable
@@ -100,6 +100,11 @@ def test_nothing_to_score_is_an_empty_report():
     assert report.cells.empty
 
 
+def test_steps_ahead_are_measured_apart_and_keep_to_the_schema_too():
+    table = score_forecasts(forecasts(), members(), actuals(), SPEC).by_samples_ahead
+    assert accuracy_schema("samples_ahead").validate(table)["n"].tolist() == [2, 1]
+
+
 def test_members_may_be_missing():
     summary = score_forecasts(forecasts(), members().iloc[:0], actuals(), SPEC).summary
     assert "skill_pct" not in summary
@@ -122,6 +127,7 @@ def make_cells(rows) -> pd.DataFrame:
     return table.assign(seasonal_naive_24=naive, **ends, level=90.0, bin=bins, forecast_version="v00000001")
 
 
+@settings(deadline=None, max_examples=30)
 @given(rows=ROWS)
 def test_measures_from_sums_are_those_of_the_cells(rows):
     cells = make_cells(rows)
@@ -145,6 +151,7 @@ def test_measures_from_sums_are_those_of_the_cells(rows):
     assert found["mase"] == pytest.approx(scaled, nan_ok=True)
 
 
+@settings(deadline=None, max_examples=30)
 @given(rows=ROWS, cut=st.integers(0, 12))
 def test_sums_of_parts_add_up_and_a_part_can_be_taken_out_again(rows, cut):
     cells = make_cells(rows)

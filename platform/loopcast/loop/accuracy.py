@@ -79,11 +79,10 @@ def score_version(project: Project, version: str, *, now: datetime) -> VersionAc
     sources = find_sources(project, touched, before=version)
     forecasts, members = read_forecasts(project, sources), read_members(project, sources)
     report = score_forecasts(forecasts, members, touched, store.spec)
-    for table, by in ((report.by_bin, "bin"), (report.by_samples_ahead, "samples_ahead")):
-        check_table(table, accuracy_schema(by))
+    check_table(report.by_bin, accuracy_schema())
     former = _read_former(project, version, forecasts, touched)
     rescored = compare_scores(project, report.cells, former)
-    sums = subtract_sums(sum_cells(report.cells, SUMS_BY), sum_cells(former, SUMS_BY))
+    sums = subtract_sums(report.sums, sum_cells(former, SUMS_BY)) if len(former) else report.sums
     times = touched[store.spec.timestamp]
     facts = {
         **_tell(report),

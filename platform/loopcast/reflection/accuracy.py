@@ -32,12 +32,14 @@ class AccuracyReport:
         by_samples_ahead: the same per step, nearest first, without the whole.
         cells: the forecasts that could be scored, with `actual`, `error` (actual minus forecast), a column per
             seasonal naive with what it said, and `naive_error`, the mean of their absolute errors.
+        sums: see `sum_cells`, by `SUMS_BY`.
     """
 
     summary: dict[str, float]
     by_bin: pd.DataFrame
     by_samples_ahead: pd.DataFrame
     cells: pd.DataFrame
+    sums: pd.DataFrame
 
 
 def score_forecasts(
@@ -51,7 +53,7 @@ def score_forecasts(
     """Return the accuracy of forecasts whose actuals are there.
 
     Args:
-        forecasts: forecast tables, with any further columns (`forecast_version`).
+        forecasts: forecast tables, with the column `forecast_version`.
         members: the member forecasts that belong to them; may be empty.
         actuals: a dataset frame: series keys, timestamp and target under the use case's own names.
         spec: the table's specification.
@@ -61,9 +63,9 @@ def score_forecasts(
     cells = join_naives(join_actuals(forecasts, actuals, spec), members, keys)
     unscored = len(forecasts) - len(cells)
     cells = keep_latest(cells, keys) if latest_only else cells
-    sums = sum_cells(cells, [name for name in SUMS_BY if name in cells.columns])
+    sums = sum_cells(cells, SUMS_BY)
     summary = {"n": float(len(cells)), "n_unscored": float(unscored), **summarise(sums)}
-    return AccuracyReport(summary, measure_bins(sums), measure(sums, by="samples_ahead"), cells)
+    return AccuracyReport(summary, measure_bins(sums), measure(sums, by="samples_ahead"), cells, sums)
 
 
 def join_actuals(forecasts: pd.DataFrame, actuals: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -82,8 +84,7 @@ def join_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: Sequence[str])
     naive = members[members["member"].str.startswith(NAIVE)] if len(members) else members
     if not len(naive):
         return cells.assign(**{NAIVE_ERROR: np.nan})
-    version = [name for name in ("forecast_version",) if name in naive.columns and name in cells.columns]
-    identity = [*version, *keys, "timestamp", "origin"]
+    identity = [*keys, "timestamp", "origin", *(["forecast_version"] if "forecast_version" in naive.columns else [])]
     wide = naive.pivot_table(index=identity, columns="member", values="forecast", aggfunc="last")
     joined = cells.merge(wide.reset_index(), on=identity, how="left")
     return joined.assign(**{NAIVE_ERROR: joined[wide.columns].sub(joined["actual"], axis=0).abs().mean(axis=1)})
@@ -91,8 +92,8 @@ def join_naives(cells: pd.DataFrame, members: pd.DataFrame, keys: Sequence[str])
 
 def keep_latest(cells: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
     """Return of the forecasts for the same series and timestamp the one with the newest origin."""
-    order = [name for name in ("origin", "forecast_version") if name in cells.columns]
-    latest = cells.sort_values(order, kind="stable").drop_duplicates([*keys, "timestamp"], keep="last")
+    newest = cells.sort_values(["origin", "forecast_version"], kind="stable")
+    latest = newest.drop_duplicates([*keys, "timestamp"], keep="last")
     return latest.sort_values([*keys, "timestamp"], kind="stable").reset_index(drop=True)
 
 
@@ -142,8 +143,6 @@ def add_sums(sums: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 def subtract_sums(sums: pd.DataFrame, former: pd.DataFrame) -> pd.DataFrame:
     """Return sums less those of former scores of the same cells."""
-    if former.empty:
-        return sums
     less = former.assign(**{name: -former[name] for name in _list_values(former)})
     return add_sums(pd.concat([part for part in (sums, less) if len(part)], ignore_index=True), SUMS_BY)
 
