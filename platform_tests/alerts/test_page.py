@@ -8,6 +8,7 @@ import yaml
 
 from alert_servers import MailSink
 from loopcast.alerts.targets import AlertSettings
+from loopcast.cli.main import cli
 from loopcast.loop.alert_findings import find_refused
 from loopcast.loop.alerts import tell
 from loopcast.loop.contract import settle_version
@@ -54,6 +55,16 @@ def test_the_variables_named_are_those_that_count() -> None:
     named = names_in_rows(text)
     assert len(named) == 4
     assert [name for name in named if f'"{name}"' not in code] == []
+
+
+def test_the_commands_that_messages_name_exist() -> None:
+    package = ROOT / "platform/loopcast"
+    files = ("loop/alert_findings.py", "orchestration/alerting.py", "alerts/message.py")
+    code = "".join((package / file).read_text() for file in files)
+    named = set(re.findall(r"loopcast ([a-z]+) ([a-z]+)?", code))
+    assert len(named) > 4
+    for name, sub in named:
+        assert not sub or sub in cli.commands[name].commands
 
 
 def test_the_mail_shown_is_the_mail_sent_and_its_document_has_the_fields_named(tmp_path: Path) -> None:

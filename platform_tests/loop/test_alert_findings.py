@@ -18,6 +18,7 @@ from loopcast.loop.contract import settle_version
 from loopcast.loop.decisions import Course, DecisionRecord, append_decision, decision_key, read_newest
 from loopcast.loop.project import Project
 from loopcast.reflection.decision import Decision
+from loopcast.reflection.deterioration import Judgement
 from loopcast.reflection.evidence import Episode
 from loopcast.store.version_records import version_key
 from made_use_case import NOW, make_counts, send
@@ -38,7 +39,7 @@ def decide(
     """Record a decision after the n-th version, as its number says."""
     before = read_newest(project)
     number = before.number + 1 if before else 1
-    judgement = {"is_worse": is_worse, "scored_versions": 9, "production_mae": 7.5, "promised_mae": 5.0, "since": "v3"}
+    judgement = Judgement(is_worse, "v00000003" if is_worse else None, 9, 7.5, 5.0).to_dict()
     evidence = {"judgement": {**judgement, **judged}}
     decision = Decision("rebuild", "too_old", "30 days", evidence, waits_for=waits_for)
     waited = before.since if before and waits_for and before.decision.waits_for == waits_for else decision_key(number)
@@ -99,9 +100,15 @@ def test_worse_than_promised_says_both_errors_since_when_and_what_was_decided(em
     (finding,) = find_deterioration(empty, decide(empty, is_worse=True), now=LATER).findings
     assert finding.key == "deterioration/accuracy_report/worse_than_promised"
     assert (finding.version, finding.event, finding.at) == ("v00000001", "v00000001", NOW)
-    expected = "mean absolute error 7.5 pieces over 9 versions, worse since v3; decision: rebuild (too_old)"
-    assert finding.found == expected
-    assert finding.expected == "no more than the zoo promised, 5 pieces"
+    judged = "worse than promised since v00000003: MAE 7.5 over 9 versions, promised 5 (+50 %)"
+    assert finding.found == f"{judged}; decision: rebuild (too_old)"
+
+
+def test_a_judgement_from_before_there_were_signs_is_understood(empty: Project) -> None:
+    record = decide(empty, is_worse=True)
+    for name in ("signs", "data_drift"):
+        del record.decision.evidence["judgement"][name]
+    assert len(find_deterioration(empty, record, now=LATER).findings) == 1
 
 
 def test_as_promised_again_ends_it_once_the_episode_is_over(empty: Project) -> None:

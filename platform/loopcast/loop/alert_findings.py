@@ -4,15 +4,14 @@ Here belongs looking, at what is new since the last time only. Not here: what Da
 (`loopcast.orchestration.alerting`), and what becomes of a finding.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from loopcast.alerts.alert import Finding, Over
 from loopcast.dataops.violations import Refusal
 from loopcast.loop.alert_book import Book, Observed
 from loopcast.loop.decisions import DecisionRecord, read_newest
 from loopcast.loop.project import Project
+from loopcast.reflection.deterioration import Judgement, judgement_from_dict
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 
 VERSIONS = "versions"  # the mark: the newest version that was looked at
@@ -60,10 +59,11 @@ def find_deterioration(project: Project, newest: DecisionRecord | None, *, now: 
         newest: the newest decision.
         now: the present time, aware.
     """
-    judgement = newest.decision.evidence.get("judgement") if newest else None
-    if newest is None or not judgement or not judgement["scored_versions"]:
+    known = newest.decision.evidence.get("judgement") if newest else None
+    if newest is None or not known or not known["scored_versions"]:
         return Observed()
-    if judgement["is_worse"]:
+    judgement = judgement_from_dict({"signs": (), "data_drift": (), **known})  # older records have none
+    if judgement.is_worse:
         return Observed((_describe_deterioration(project, newest, judgement),))
     if newest.course.episode.since is not None:
         return Observed()
@@ -88,11 +88,9 @@ def find_waiting(project: Project, newest: DecisionRecord | None, book: Book, *,
     return Observed(findings, tuple(Over(key, now, words) for key in answered))
 
 
-def _describe_deterioration(project: Project, newest: DecisionRecord, judgement: Mapping[str, Any]) -> Finding:
-    """Return how much worse production is, since when, and what was decided."""
-    unit, promised, decision = project.use_case.target.unit, judgement["promised_mae"], newest.decision
-    found = f"mean absolute error {judgement['production_mae']:.6g} {unit} over {judgement['scored_versions']} versions"
-    since = f", worse since {judgement['since']}" if judgement["since"] else ""
+def _describe_deterioration(project: Project, newest: DecisionRecord, judgement: Judgement) -> Finding:
+    """Return how much worse production is, since when, what has changed beside it, and what was decided."""
+    decision = newest.decision
     return Finding(
         kind="deterioration",
         asset="accuracy_report",
@@ -100,8 +98,8 @@ def _describe_deterioration(project: Project, newest: DecisionRecord, judgement:
         severity="error",
         at=newest.at or project.store.versions.record(newest.version).settled_at,
         event=newest.version,
-        found=f"{found}{since}; decision: {decision.action} ({decision.rule})",
-        expected="no more than the zoo promised" + (f", {promised:.6g} {unit}" if promised else ""),
+        found=f"{judgement.explain()}; decision: {decision.action} ({decision.rule})",
+        expected="errors as the zoo in force promised by its own backtest, beyond chance and tolerance",
         to_do="Look at the newest version's root causes, and at the build that reflection opened.",
         path=f"/assets/{project.name}/accuracy_report?view=checks&checkDetail=as_promised",
         version=newest.version,

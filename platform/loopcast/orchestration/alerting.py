@@ -21,6 +21,7 @@ from loopcast.loop.alert_book import Book, Observed, read_book
 from loopcast.loop.alert_findings import VERSIONS, find_matters
 from loopcast.loop.alerts import Round, tell
 from loopcast.loop.project import Project
+from loopcast.orchestration.assets.accuracy_report import AS_PROMISED
 from loopcast.orchestration.checks import ACCEPTED
 from loopcast.orchestration.failed_runs import RUNS, Reached, find_failed_runs, find_recovered_runs
 from loopcast.orchestration.polling import ANSWERS
@@ -34,7 +35,6 @@ EVENTS, SEEN_TWICE = "events", "twice "
 FIRST_LOOK = timedelta(days=1)
 MOST_REPEATS = 20
 FAILED, PASSED = AssetCheckExecutionRecordStatus.FAILED, AssetCheckExecutionRecordStatus.SUCCEEDED
-AS_PROMISED = "as_promised"
 # What the store tells better: a refused update with its file and rows, deterioration with its decision and its end.
 BY_THE_STORE = {("dataset", ACCEPTED), ("accuracy_report", AS_PROMISED)}
 

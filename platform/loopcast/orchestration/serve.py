@@ -148,7 +148,8 @@ class Platform:
         return self.home / ".dagster" / "serve"
 
     def _spawn(self, name: str, module: Sequence[str]) -> None:
-        environment = {**os.environ, **self.environment, "DAGSTER_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
+        url = {"LOOPCAST_URL": self.url}  # people may reach it by another one, which they set
+        environment = {**url, **os.environ, **self.environment, "DAGSTER_HOME": str(self.home), "PYTHONUNBUFFERED": "1"}
         with (self.logs / f"{name}.log").open("ab") as log:
             self._processes[name] = subprocess.Popen(
                 [sys.executable, "-m", *module],
