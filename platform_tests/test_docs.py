@@ -11,15 +11,17 @@ import yaml
 from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.loop import unscored
+from loopcast.loop import champion, unscored
 from loopcast.loop.accuracy import LOOK_BACK, By
 from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
 from loopcast.loop.simulation import SimulatedTurn
+from loopcast.loop.verdicts import Verdict
 from loopcast.orchestration.assets.reflection import ReflectionConfig
 from loopcast.orchestration.settings import read_settings
 from loopcast.reflection import deterioration
 from loopcast.reflection.change import CLIP, find_limit
 from loopcast.reflection.concept_drift import USUAL
+from loopcast.reflection.duel import Ruling
 from loopcast.reflection.evidence import Action
 from loopcast.reflection.rules import RULES, WAITS
 from loopcast.reflection.sharpest import MOST_DETERIORATED
@@ -148,3 +150,14 @@ def test_the_page_on_deterioration_has_the_constants_of_the_code() -> None:
     assert all(f"`{name}` (" in page for name in USUAL)
     (fragment,) = fragments_of("deterioration")
     assert Policies.model_validate(fragment["policies"]) == Policies()
+
+
+def test_the_page_on_the_champion_names_every_rule_and_its_fields_are_real() -> None:
+    page = PAGES["champion"]
+    named = set(re.findall(r"`([a-z_]+)`", " ".join(re.findall(r"^\| (`.*?) \|", page, re.MULTILINE))))
+    assert named == {*get_args(Ruling), "unopposed", "shadow", "gate", "pinned", "replaced", "silent", "promoted"}
+    assert named <= set(re.findall(r"`([a-z_]+)`", Verdict.__doc__ or ""))
+    attributes = yaml.safe_load(EXAMPLE)["attributes"]
+    (fragment,) = fragments_of("champion")
+    UseCase.model_validate({**attributes, **fragment})
+    assert {action.name for action in champion.Action} - {"none"} <= set(re.findall(r"[a-z]+", page))

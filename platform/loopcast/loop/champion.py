@@ -184,7 +184,7 @@ def stack_champions(entries: list[ZooInForce]) -> list[ZooInForce]:
     line: list[ZooInForce] = []
     for entry in entries:
         if entry.kind == "rollback":
-            while line and line[-1].digest != entry.digest:
+            while line and (line[-1].zoo, line[-1].digest) != (entry.zoo, entry.digest):
                 line.pop()
             line = line[:-1]
         line.append(entry)

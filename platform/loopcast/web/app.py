@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from loopcast.errors import CallerError, LoopcastError, NotFoundError
 from loopcast.loop.project import Settings
 from loopcast.orchestration.run_health import RunHealth
+from loopcast.web.champion import ChampionApi
 from loopcast.web.decisions import DecisionsApi
 from loopcast.web.monitoring import Monitoring
 from loopcast.web.updates import UPLOAD_BYTES, UpdatesApi
@@ -39,6 +40,7 @@ def build_app(
         upload_bytes: the largest update that is taken.
     """
     updates, decisions = UpdatesApi(settings, upload_bytes=upload_bytes), DecisionsApi(settings)
+    champion = ChampionApi(settings)
     api = Starlette(
         routes=[
             Route("/use_cases/{name}/updates", updates.send, methods=["POST"]),
@@ -46,6 +48,8 @@ def build_app(
             Route("/use_cases/{name}/decisions", decisions.list, methods=["GET"]),
             Route("/use_cases/{name}/decisions", decisions.order, methods=["POST"]),
             Route("/use_cases/{name}/decisions/{decision}", decisions.show, methods=["GET"]),
+            Route("/use_cases/{name}/champion", champion.show, methods=["GET"]),
+            Route("/use_cases/{name}/champion", champion.ask, methods=["POST"]),
             Route("/use_cases/{name}/audit", decisions.trail, methods=["GET"]),
         ],
         exception_handlers={HTTPException: _tell_refusal, LoopcastError: _tell_error},

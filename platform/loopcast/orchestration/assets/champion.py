@@ -60,7 +60,7 @@ def build_champion(stage: Stage) -> dg.AssetsDefinition:
     )
     def champion(context: dg.AssetExecutionContext, config: ChampionConfig) -> dg.MaterializeResult[None]:
         project = stage.project(context)
-        run = context.run.root_run_id or context.run_id  # a run that Dagster starts again does not act again
+        run = context.run.root_run_id or context.run.run_id  # a run that Dagster starts again does not act again
         asked = Request(config.action, config.actor, config.reason, config.zoo or None, key=run)
         with explain_failures():
             done = act(project, asked, now=current_time())

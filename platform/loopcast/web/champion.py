@@ -1,0 +1,90 @@
+"""The API for the champion: reading it, and rolling back, promoting, pinning and unpinning a zoo.
+
+What is asked for is done at once, in the store (`loopcast.loop.champion`): no run is needed, the next forecast uses it.
+"""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request as WebRequest
+from starlette.responses import JSONResponse
+
+from loopcast.loop.champion import Action, Request, act
+from loopcast.loop.champion_sheet import describe_champion
+from loopcast.loop.project import Project, Settings
+from loopcast.web.requests import find_project, refuse_foreign_page
+
+BODY_BYTES = 10_000
+ROWS = 20
+
+
+class ChampionBody(BaseModel):
+    """What a request's body holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Action
+    zoo: str | None = Field(default=None, max_length=20)
+    reason: str = ""
+    actor: str = Field(min_length=1, max_length=100)
+
+
+class ChampionApi:
+    """The routes of one platform's use cases."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep where things are."""
+        self._settings = settings
+
+    async def show(self, request: WebRequest) -> JSONResponse:
+        """Return the champion, what was put in force and the verdicts, newest first."""
+        return await run_in_threadpool(self._show, request)
+
+    async def ask(self, request: WebRequest) -> JSONResponse:
+        """Do what the body asks for and return the champion as it is then."""
+        refuse_foreign_page(request)
+        body = await _read(request)
+        return await run_in_threadpool(self._ask, request, body)
+
+    def _show(self, request: WebRequest) -> JSONResponse:
+        return _tell(find_project(request, self._settings), {})
+
+    def _ask(self, request: WebRequest, body: ChampionBody) -> JSONResponse:
+        project = find_project(request, self._settings)
+        key = request.headers.get("idempotency-key", "")
+        done = act(project, Request(body.action, body.actor, body.reason, body.zoo, key), now=datetime.now(UTC))
+        return _tell(project, {"done": done})
+
+
+async def _read(request: WebRequest) -> ChampionBody:
+    """Return what the body asks for; 400 in words where it is nothing of the kind."""
+    content = bytearray()
+    async for piece in request.stream():
+        content += piece
+        if len(content) > BODY_BYTES:
+            raise HTTPException(413, f"found more than {BODY_BYTES} bytes; a request is a few words")
+    try:
+        return ChampionBody.model_validate_json(bytes(content))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in error.errors()[:5])
+        raise HTTPException(
+            400, f'found {wrong}; expected JSON such as {{"action": "rollback", "actor": "ana", "reason": "..."}}'
+        ) from error
+
+
+def _tell(project: Project, more: dict[str, Any]) -> JSONResponse:
+    """Return the champion as JSON; times as ISO text."""
+    sheet = describe_champion(project, last=ROWS)
+    tables = {"history": sheet.history, "verdicts": sheet.verdicts}
+    rows = {
+        name: [
+            {key: None if value != value else value for key, value in row.items()} for row in table.to_dict("records")
+        ]
+        for name, table in tables.items()
+    }
+    content = {"use_case": project.name, **more, **sheet.facts, **rows}
+    return JSONResponse(json.loads(json.dumps(content, default=datetime.isoformat)))
