@@ -1,5 +1,6 @@
 """Orders: decisions approved and overruled, actions asked for; each once, and refused where it makes no sense."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -57,6 +58,17 @@ def test_what_was_ordered_is_not_ordered_again_before_it_is_carried_out(old: Pro
     reflect(old, now=NOW)
     assert find_due(old, now=NOW) is None
     assert list_pending(old, read_newest(old)) == []
+
+
+def test_an_order_that_is_given_again_by_a_retry_is_one_order(project: Project) -> None:
+    asked = Order("ask", actor="ana", action="rebuild", key="run-1")
+    first = give_order(project, asked, now=NOW)
+    made = reflect(project, now=NOW)
+    assert give_order(project, asked, now=NOW) == first
+    assert reflect(project, now=NOW).record == made.record
+    assert len(list_builds(project)) == 2
+    give_order(project, replace(asked, key="run-2"), now=NOW)
+    assert reflect(project, now=NOW).build != made.build, "a person may ask twice"
 
 
 def test_an_overruled_build_is_not_asked_for_again_for_the_time_of_a_rest(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from loopcast.zoo.rebuild import Scope
 
 ORDERS = "orders"
 REASON_LENGTH = 500
+NEWEST = 20
 
 
 class Wish(Enum):
@@ -49,6 +50,7 @@ class Order:
         action: what is to be done instead, or at all; None with `approve`, and with `overrule` of an action that
             waits: keep the zoo.
         scope: which situations a rebuild makes anew.
+        key: what tells it from other orders: the same one is given once; empty: nothing does.
     """
 
     kind: Asking
@@ -57,6 +59,7 @@ class Order:
     decision: str | None = None
     action: Action | None = None
     scope: Scope = "all"
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ class GivenOrder:
 
 
 def give_order(project: Project, order: Order, *, now: datetime) -> GivenOrder:
-    """Record an order and return it; the next reflection carries it out.
+    """Record an order and return it; the next reflection carries it out. One with the same key is returned as it is.
 
     Raises:
         CallerError: it makes no sense as things stand; the message says why, and what to do instead.
@@ -82,16 +85,14 @@ def give_order(project: Project, order: Order, *, now: datetime) -> GivenOrder:
         raise CallerError("found no name; say who gives the order")
     if len(order.reason) > REASON_LENGTH:
         raise CallerError(f"found a reason of {len(order.reason)} characters; at most {REASON_LENGTH}")
-    pending = list_pending(project, newest)
+    for known in list_orders(project, last=NEWEST) if order.key else ():
+        if known.order.key == order.key:
+            return known
     checked = _check_ask(project, order) if order.kind == "ask" else _check_answer(project, order, newest)
-    for earlier in pending:
-        if (earlier.order.kind, earlier.order.decision, earlier.order.action) == (
-            checked.kind,
-            checked.decision,
-            checked.action,
-        ):
+    for earlier in list_pending(project, newest):
+        if replace(earlier.order, actor="", reason="", key="") == replace(checked, actor="", reason="", key=""):
             raise CallerError(f"{earlier.order.actor} ordered the same before; the next reflection carries it out")
-    return _to_given(project.store.references.append(ORDERS, asdict(checked), now=now))
+    return _to_given(project.store.references.append(ORDERS, {**asdict(checked), "key": order.key}, now=now))
 
 
 def list_pending(project: Project, newest: DecisionRecord | None) -> list[GivenOrder]:

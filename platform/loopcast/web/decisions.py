@@ -19,7 +19,7 @@ from loopcast.loop.orders import Order, give_order
 from loopcast.loop.project import Settings
 from loopcast.web.requests import find_project, refuse_foreign_page
 
-ORDER_BYTES = 10_000
+ORDER_BYTES, KEY_LENGTH = 10_000, 500
 DEFAULT_LAST, MOST = 20, 1_000
 
 
@@ -75,7 +75,8 @@ class DecisionsApi:
 
     def _order(self, request: Request, body: OrderBody) -> JSONResponse:
         project = find_project(request, self._settings)
-        order = Order(body.order, body.actor, body.reason, body.decision, body.action, body.scope)
+        key = request.headers.get("idempotency-key", "")
+        order = Order(body.order, body.actor, body.reason, body.decision, body.action, body.scope, key[:KEY_LENGTH])
         given = give_order(project, order, now=datetime.now(UTC))
         told = {"order": f"o{given.number:08d}", **body.model_dump(exclude={"order"}), "kind": body.order}
         return _tell({**told, "decision": given.order.decision, "at": given.at}, status=202)

@@ -66,8 +66,8 @@ class ReflectionConfig(dg.Config):
     reason: str = Field(default="", description="Why, kept in the audit trail.")
     actor: str = Field(default="", description="Who orders it, kept in the audit trail; needed with an order.")
 
-    def to_order(self) -> Order | None:
-        """Return the order; None where there is none."""
+    def to_order(self, *, key: str = "") -> Order | None:
+        """Return the order, known by a key; None where there is none."""
         if self.order is Kind.reflect:
             return None
         action = None if self.order is Kind.approve else self.action.value
@@ -77,6 +77,7 @@ class ReflectionConfig(dg.Config):
             reason=self.reason,
             decision=self.decision or None,
             action=action,  # type: ignore[arg-type]
+            key=key,
             scope=self.scope.value,
         )
 
@@ -94,7 +95,8 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
         automation_condition=reflection_condition(),
     )
     def reflection(context: dg.AssetExecutionContext, config: ReflectionConfig) -> dg.MaterializeResult[None]:
-        project, now, order = stage.project(context), current_time(), config.to_order()
+        project, now = stage.project(context), current_time()
+        order = config.to_order(key=context.run.root_run_id or context.run.run_id)  # a retry is the same order
         with explain_failures():
             if order is not None:
                 give_order(project, order, now=now)
