@@ -65,7 +65,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, epilog="Example: bench_policies.py --data NP --days 91")
     parser.add_argument("--data", nargs="*", default=["demo", "NP", "DE"], help="demo, or names of files in epf/")
-    parser.add_argument("--days", type=int, default=364, help="days that are played, the last there are")
+    parser.add_argument("--days", type=int, default=182, help="days that are played, the last there are")
     parser.add_argument("--skip", type=int, default=0, help="leave out so many days at the end")
     parser.add_argument("--policies", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--default", action="store_true", help="the default members: hours of daily rebuilding")
@@ -164,6 +164,9 @@ def compare(name: str, case: Case, names: Iterable[str]) -> None:
     begun = time.process_time()
     turns = play(case, names)
     rows = compare_policies(turns, case.use_case.table)
+    if not rows:
+        print(f"{name}: interrupted before the first version had a zoo")
+        return
     print(f"{name}: {turns[0].version} to {turns[-1].version}, {describe_members(case.use_case)}")
     print("  ".join(["policy".ljust(14), *SHOWN]))
     for row in rows:
