@@ -19,7 +19,7 @@ from loopcast.loop.verdicts import Verdict
 from loopcast.orchestration.assets.reflection import ReflectionConfig
 from loopcast.orchestration.settings import read_settings
 from loopcast.reflection import deterioration
-from loopcast.reflection.change import CLIP, find_limit
+from loopcast.reflection.change import CLIP, FEWEST, find_limit
 from loopcast.reflection.concept_drift import USUAL
 from loopcast.reflection.duel import Ruling
 from loopcast.reflection.evidence import Action
@@ -143,9 +143,9 @@ def test_the_page_on_accuracy_names_every_measure_and_every_reason() -> None:
 
 def test_the_page_on_deterioration_has_the_constants_of_the_code() -> None:
     page = PAGES["deterioration"].replace("\n", " ")
-    assert f"limit, {find_limit(1.0 / 365.0):.1f} where one false alarm" in page
+    assert f"limit, {find_limit(1.0 / 365.0):g} where one false alarm" in page
     assert f"- {deterioration.NAIVE_SHARE:g} log(" in page
-    assert (deterioration.HARDER, CLIP, MOST_DETERIORATED) == (3.0, 2.0, 3)  # in words there
+    assert (deterioration.HARDER, CLIP, FEWEST, MOST_DETERIORATED) == (3.0, 2.0, 5, 3)  # in words there
     assert f"newest {LOOK_BACK} versions" in page
     assert all(f"`{name}` (" in page for name in USUAL)
     (fragment,) = fragments_of("deterioration")

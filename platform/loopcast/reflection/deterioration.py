@@ -37,7 +37,7 @@ class Limits:
 
     tolerance_pct: float = 10.0
     window: int = 14
-    min_scored_versions: int = 3
+    min_scored_versions: int = 5
     false_alarms_per_year: float = 1.0
     versions_per_year: float = 365.0
 
