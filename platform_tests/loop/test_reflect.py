@@ -17,7 +17,6 @@ from loopcast.loop.production import forecast_version
 from loopcast.loop.profile import profile_version
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.reflect import reflect
-from loopcast.loop.verdicts import Verdict, record_verdict
 from made_use_case import NOW, YAML, make_counts, make_project, send, take_turn
 
 
@@ -107,21 +106,17 @@ def test_errors_worse_than_promised_open_the_next_build(tmp_path: Path) -> None:
 def test_where_building_again_does_not_help_it_is_back_to_experimentation_with_hints(tmp_path: Path) -> None:
     project = with_rebuild(tmp_path, "{tolerance_pct: 25, window: 7, rest: 1, max_age: null}")
     take_turn(project, make_counts("2024-01-01", 42))
-    for build in ("b0002", "b0003"):  # as if two builds had been made and were not better
-        reason = "not better than the champion"
-        verdict = Verdict(build, None, "rejected", "z0001", 4.0, 4.2, 168, 0.7, reason)
-        record_verdict(project, verdict, now=NOW)
-    for day in range(7):
+    for day in range(10):
         shifted = make_counts(f"2024-02-{12 + day}", 1)
         stuck = shifted.assign(count=shifted["count"] + 200.0 * (-1) ** day + 200.0, promotion=1.0)
         version = take_turn(project, stuck)
         profile_version(project, version, now=NOW)
     decisions = {record.decision.rule: record for record in read_decisions(project)}
-    assert "worse_than_promised" not in decisions
+    assert decisions["worse_than_promised"].build == "b0002"
     found = decisions["rebuild_did_not_help"]
-    assert (found.decision.action, found.build) == ("experiment", "b0002")
-    assert list_builds(project)[1].search == "wide"
-    assert "2 builds in a row were not better, and still MAE" in found.decision.reason
+    assert (found.decision.action, found.build) == ("experiment", "b0003")
+    assert [build.search for build in list_builds(project)[1:3]] == ["usual", "wide"]
+    assert "and still MAE" in found.decision.reason
     assert any("count" in hint or "promotion" in hint for hint in found.hints), found.hints
     costs = {cost["action"]: cost for cost in found.costs}
     assert costs["rebuild"]["gain_pct"] > 25.0

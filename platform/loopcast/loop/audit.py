@@ -13,6 +13,7 @@ from loopcast.loop.forces import BUILDS, IN_FORCE
 from loopcast.loop.orders import ORDERS
 from loopcast.loop.pins import PINS
 from loopcast.loop.project import Project
+from loopcast.loop.promises import PROMISES
 from loopcast.loop.verdicts import VERDICTS
 from loopcast.store.records import sha256, to_canonical_json
 from loopcast.store.refs import Reference
@@ -100,6 +101,13 @@ def _tell_in_force(entry: Reference) -> Row:
     }
 
 
+def _tell_promise(entry: Reference) -> Row:
+    value = entry.value
+    said = f"promise renewed: MAE {value['mae']:.6g} from {value['from_version']}"
+    reason = f"{value['build']} was not better; that is what {value['zoo']} reached beside it"
+    return {"key": value["zoo"], "said": said, "about": value["build"], "actor": PLATFORM, "reason": reason}
+
+
 def _tell_pin(entry: Reference) -> Row:
     zoo = entry.value["zoo"]
     return {"key": zoo, "said": f"{zoo} pinned" if zoo else "pin removed", "about": zoo, **_who(entry.value)}
@@ -114,6 +122,7 @@ TRAIL: tuple[tuple[str, str, Callable[[Reference], Row]], ...] = (
     (ORDERS, "order", _tell_order),
     (BUILDS, "build", _tell_build),
     (DECISIONS, "decision", _tell_decision),
+    (PROMISES, "promise", _tell_promise),
     (VERDICTS, "verdict", _tell_verdict),
     (IN_FORCE, "in force", _tell_in_force),
 )

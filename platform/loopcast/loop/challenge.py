@@ -36,11 +36,13 @@ class Challenge:
         champion: the zoo in force; None: there is none.
         absent: why there is no champion to compare with; None where there is one.
         duel: the comparison; None where there is none.
+        replayed: what the champion forecast for it: series keys, `timestamp`, `cutoff`, `forecast`; None as the duel.
     """
 
     champion: ZooInForce | None
     absent: str | None
     duel: Duel | None
+    replayed: pd.DataFrame | None = None
 
 
 def meet_champion(project: Project, request: BuildRequest, tested: Backtest, panel: Panel, spec: ZooSpec) -> Challenge:
@@ -74,7 +76,7 @@ def meet_champion(project: Project, request: BuildRequest, tested: Backtest, pan
         known = _replay_champion(project, entry, champion, panel, challenger, version=request.version)
     except LoopcastError as error:
         return Challenge(entry, f"{entry.zoo} cannot forecast this version: {error}", None)
-    return Challenge(entry, None, compare(known, challenger, series_keys=panel.spec.series_keys))
+    return Challenge(entry, None, compare(known, challenger, series_keys=panel.spec.series_keys), known)
 
 
 def find_changes(champion: Zoo, panel: Panel, spec: ZooSpec) -> list[str]:

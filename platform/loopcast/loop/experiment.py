@@ -31,11 +31,12 @@ from loopcast.loop.forces import (
 )
 from loopcast.loop.pins import read_pin
 from loopcast.loop.project import Project
+from loopcast.loop.promises import renew_promise
 from loopcast.loop.shadow import Challenger, enter_shadow, read_challenger
 from loopcast.loop.slices import read_build
 from loopcast.loop.states import read_newest
 from loopcast.loop.verdicts import Verdict, find_verdict, record_verdict
-from loopcast.reflection.duel import NO_LOSSES
+from loopcast.reflection.duel import FEWEST, NO_LOSSES
 from loopcast.schemas import backtest_schema, check_table, leaderboard_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.zoo.build import build_zoo, count_history, recommended_periods
@@ -48,6 +49,7 @@ from loopcast.zoo.summary import summarize
 from loopcast.zoo.zoo import Zoo
 
 LEADERBOARDS = "leaderboards"
+FIRST_ANSWER = "worse_than_promised"
 
 
 @dataclass(frozen=True)
@@ -216,8 +218,19 @@ def _settle(
     outputs.write(DUELS, build, losses, pins=pins, now=now)
     if verdict.outcome != "rejected":
         verdict = replace(verdict, zoo=open_zoo(project, request, now=now).zoo)
+    if met.champion and met.replayed is not None and _has_to_stay(request, verdict):
+        renew_promise(project, met.champion, met.replayed, tested.cells, build=build, now=now)
     record_verdict(project, verdict, now=now)
     return verdict, losses
+
+
+def _has_to_stay(request: BuildRequest, verdict: Verdict) -> bool:
+    """Return whether the champion stays because nothing better is found.
+
+    The first rebuild after an alarm is not the last word: a wider search comes next.
+    """
+    is_beaten = verdict.outcome == "rejected" and verdict.rule in {"not_better", "worse"}
+    return is_beaten and verdict.n >= FEWEST and request.rule != FIRST_ANSWER and request.imported is None
 
 
 def _write_zoo(project: Project, request: BuildRequest, panel: Panel, tested: Backtest, *, spec: ZooSpec) -> str:

@@ -12,9 +12,10 @@ import pandas as pd
 
 from loopcast.dataops.quality.profile import ALL_SERIES
 from loopcast.loop.accuracy import CELLS, LOOK_BACK, read_cells
-from loopcast.loop.forces import BACKTESTS, ZooInForce, find_zoo, read_promise, zoo_for_version
+from loopcast.loop.forces import ZooInForce, zoo_for_version
 from loopcast.loop.profile import PROFILES
 from loopcast.loop.project import Project
+from loopcast.loop.promises import Promise, find_promise
 from loopcast.reflection.deterioration import BinJudgement, Judgement, Limits, judge, judgement_from_dict
 from loopcast.store.version_records import version_key, version_number
 
@@ -35,12 +36,13 @@ def judge_version(project: Project, version: str, *, now: datetime, entry: ZooIn
     entry = entry or zoo_for_version(project, version)
     if entry is None or entry.from_version > version:
         return Judgement()
-    outputs, limits = project.store.outputs, make_limits(project)
+    outputs, limits, promise = project.store.outputs, make_limits(project), find_promise(project, entry)
     report = outputs.manifest(CELLS, version)
     pins = {
         "version": version,
         "zoo": entry.zoo,
         "zoo_digest": entry.digest,
+        "promise": promise.build,
         "report": report.digest if report else None,
         "limits": asdict(limits),
         "code_version": project.code_version,
@@ -48,7 +50,7 @@ def judge_version(project: Project, version: str, *, now: datetime, entry: ZooIn
     known = outputs.manifest(JUDGEMENTS, version)
     if known is not None and known.pins == pins:
         return judgement_from_dict(known.facts)
-    judgement = replace(_judge(project, entry, limits, until=version), data_drift=_find_data_drift(project, version))
+    judgement = replace(_judge(project, promise, limits, until=version), data_drift=_find_data_drift(project, version))
     bins = pd.DataFrame([asdict(row) for row in judgement.bins], columns=list(COLUMNS)).astype({"since": "str"})
     outputs.write(JUDGEMENTS, version, bins, pins=pins, now=now, facts=judgement.to_dict())
     return judgement
@@ -79,20 +81,11 @@ def make_limits(project: Project) -> Limits:
     )
 
 
-def _judge(project: Project, entry: ZooInForce, limits: Limits, *, until: str) -> Judgement:
+def _judge(project: Project, promise: Promise, limits: Limits, *, until: str) -> Judgement:
     """Return whether production with a zoo is worse than it promised, after a version."""
-    promise, _ = read_promise(project, entry.digest)
-    cells = read_cells(project, until=until, first=entry.from_version)
-    cells = cells[cells["forecast_version"] >= entry.from_version]
-    return judge(cells, promise, limits, reference=_read_reference(project, entry.zoo))
-
-
-def _read_reference(project: Project, zoo: str) -> pd.DataFrame:
-    """Return the backtest of a zoo's build; no rows where there was none."""
-    build = find_zoo(project, zoo).build
-    if project.store.outputs.manifest(BACKTESTS, build) is None:
-        return pd.DataFrame()
-    return project.store.outputs.read(BACKTESTS, build)
+    cells = read_cells(project, until=until, first=promise.from_version)
+    cells = cells[cells["forecast_version"] >= promise.from_version]
+    return judge(cells, promise.bins, limits, reference=promise.reference)
 
 
 def _find_data_drift(project: Project, version: str) -> tuple[str, ...]:

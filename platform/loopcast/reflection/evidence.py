@@ -166,12 +166,18 @@ def note_action(episode: Episode, action: Action) -> Episode:
 def count_rest(evidence: Evidence, policy: RebuildPolicy) -> int:
     """Return the versions to wait after the newest build: doubled for each one in a row that did not help.
 
+    In an episode only its own builds count: that nothing better was found while all was well says nothing of it.
+
     Examples:
         >>> [count_rest(Evidence(has_zoo=True, rejected_in_a_row=n), RebuildPolicy()) for n in (0, 1, 2, 9)]
         [7, 14, 28, 56]
+        >>> count_rest(Evidence(has_zoo=True, rejected_in_a_row=2, episode=Episode("v00000009")), RebuildPolicy())
+        7
     """
-    failed = max(evidence.rejected_in_a_row, evidence.episode.builds - 1, 0)
-    return policy.min_versions_between << min(failed, MOST_DOUBLINGS)
+    failed = evidence.rejected_in_a_row
+    if evidence.episode.since is not None:
+        failed = evidence.episode.builds - (evidence.newest_build == "in_force")
+    return policy.min_versions_between << min(max(failed, 0), MOST_DOUBLINGS)
 
 
 def count_longest_rest(policy: RebuildPolicy) -> int:

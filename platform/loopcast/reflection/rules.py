@@ -109,13 +109,11 @@ def _was_overruled(evidence: Evidence, policy: RebuildPolicy) -> bool:
 
 
 def _did_not_help(evidence: Evidence, _: RebuildPolicy) -> bool:
-    rebuilt = evidence.episode.builds > 0 and evidence.newest_build == "in_force"
-    return evidence.judgement.is_worse and (rebuilt or evidence.rejected_in_a_row >= REJECTED)
+    return evidence.judgement.is_worse and evidence.episode.builds > 0
 
 
 def _tell_not_helped(evidence: Evidence, policy: RebuildPolicy) -> str:
-    rejected = evidence.rejected_in_a_row
-    after = f"{rejected} builds in a row were not better" if rejected >= REJECTED else "a rebuilt zoo took force"
+    after = "a rebuilt zoo was not better" if evidence.newest_build == "rejected" else "a rebuilt zoo took force"
     return f"{after}, and still {_tell_errors(evidence, policy)}"
 
 
@@ -138,7 +136,6 @@ def _is_outside(_: Action, evidence: Evidence, policy: RebuildPolicy) -> bool:
     return policy.hours is not None and evidence.clock is not None and not is_within(evidence.clock, policy.hours)
 
 
-REJECTED = 2
 RULES: tuple[Rule, ...] = (
     Rule(
         "asked",
@@ -238,8 +235,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "rebuild_did_not_help",
-        "errors are worse than promised, though a rebuilt zoo took force since they are, or two builds in a row were "
-        "not better",
+        "errors are worse than promised, though a zoo was built anew since they are",
         "experiment",
         _did_not_help,
         _tell_not_helped,
