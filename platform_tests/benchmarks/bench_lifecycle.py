@@ -7,6 +7,7 @@ that the data would have, a week later.
 LIFECYCLE_QUIET=0 leaves out the ordinary days between the events, LIFECYCLE_FIRST=8 ends after so many updates.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -173,11 +174,12 @@ class Drive:
         print(f"  {time.strftime('%H:%M:%S')} {held} after the daemon stood still", flush=True)
 
     def _ask_health(self) -> str | None:
-        """Return the status that `/health` answers while all is not well."""
+        """Return what `/health` answers once it says that the daemon is gone."""
         try:
             urllib.request.urlopen(f"{self.platform.url}/health", timeout=30).close()
         except urllib.error.HTTPError as error:
-            return f"{error.code}"
+            reasons = json.load(error)["reasons"]
+            return next((f"{error.code}: {reason}" for reason in reasons if "daemon" in reason), None)
         return None
 
     def _wait(self, find: Callable[[], Any], *, what: str) -> Any:

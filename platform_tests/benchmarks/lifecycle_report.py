@@ -212,6 +212,8 @@ def kind_of(run: dg.DagsterRun) -> str:
         return "turn"
     if TURN in run.tags and "forecast" in nouns:
         return "forecast"
+    if "reflection" in nouns:  # Dagster makes one run of what has no partitions: a delivery goes along
+        return "reflection"
     return ", ".join(sorted(nouns)) or run.job_name
 
 

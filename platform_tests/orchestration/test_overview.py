@@ -7,13 +7,15 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from dagster._core.test_utils import create_run_for_test
+from dagster._daemon.types import DaemonHeartbeat
 
 from loopcast.orchestration.assets.overview import build_overview
 from loopcast.orchestration.definitions import defs as load_defs
+from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.names import OVERVIEW, TURN, USE_CASE, Names
 from loopcast.orchestration.run_health import RunHealth
 from loopcast.orchestration.settings import write_settings
-from made_use_case import NOW, make_counts, make_project, take_turn
+from made_use_case import NOW, make_counts, make_home, make_project, take_turn
 
 REFLECTION = Names("counts").asset("reflection")
 
@@ -92,9 +94,17 @@ def test_runs_are_counted_by_what_they_are_doing(health: tuple[RunHealth, dg.Dag
     assert told.count_runs("other", now=datetime.now(UTC)) == {"queued": 0, "started": 0, "failed": 0}
 
 
-def test_without_a_daemon_there_is_no_sign_of_life(health: tuple[RunHealth, dg.DagsterInstance]) -> None:
-    told, _ = health
-    assert told.heartbeat_age_s(now=datetime.now(UTC)) is None
+def test_a_daemon_lives_until_one_of_its_parts_is_silent_for_two_minutes(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    with open_instance(make_home(tmp_path)) as instance:
+        told, parts = RunHealth(instance), sorted(instance.get_required_daemon_types())
+        assert (told.heartbeat_age_s(now=now), told.is_daemon_running(now=now)) == (None, False)
+        for part in parts[1:]:
+            instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp(), part, "1"))
+        assert not told.is_daemon_running(now=now)
+        instance.add_daemon_heartbeat(DaemonHeartbeat(now.timestamp() - 90, parts[0], "1"))
+        assert (told.heartbeat_age_s(now=now), told.is_daemon_running(now=now)) == (90, True)
+        assert not told.is_daemon_running(now=now + timedelta(seconds=31))
 
 
 def test_the_code_location_has_it_with_its_sensor_running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,7 +131,7 @@ def test_a_dead_daemon_makes_it_unwell(project: Project, instance: dg.DagsterIns
     with Served(project.settings, instance, daemon=False) as client:
         answer = client.get("/health")
         assert (answer.status_code, answer.json()["is_healthy"]) == (503, False)
-        assert answer.json()["reasons"] == ["the daemon has given no sign of life for a minute: no run is started"]
+        assert answer.json()["reasons"] == ["the daemon has given no sign of life for two minutes: no run is started"]
         assert client.scrape()["loopcast_daemon_up"][()] == 0
 
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 
-from loopcast.orchestration.instance import is_daemon_running
 from loopcast.orchestration.names import USE_CASE
 
 RECENT = timedelta(days=1)
+SILENT_S = 120.0
 MOST_FAILURES, MOST_LATER = 100, 10
 PARTITION = "dagster/partition"
 KINDS = {
@@ -27,9 +27,17 @@ class RunHealth:
         """Keep the instance."""
         self._instance = instance
 
-    def is_daemon_running(self) -> bool:
-        """Return whether all of the daemon's parts have given a sign of life within the last minute."""
-        return is_daemon_running(self._instance)
+    def is_daemon_running(self, *, now: datetime) -> bool:
+        """Return whether all of the daemon's parts have given a sign of life within the last two minutes.
+
+        A part that is at work on a busy machine is silent for a minute at times; nobody should be woken for that.
+
+        Args:
+            now: the present time, aware.
+        """
+        age = self.heartbeat_age_s(now=now)
+        is_whole = set(self._instance.get_required_daemon_types()) <= set(self._instance.get_daemon_heartbeats())
+        return is_whole and (age is None or age <= SILENT_S)
 
     def heartbeat_age_s(self, *, now: datetime) -> float | None:
         """Return the seconds since the oldest of the newest signs of life of the daemon's parts; None: there is none.

@@ -74,7 +74,7 @@ class Monitoring:
             taken_at=now,
             overviews=overviews,
             runs=runs,
-            daemon=health.is_daemon_running() if health else None,
+            daemon=health.is_daemon_running(now=now) if health else None,
             heartbeat_age_s=health.heartbeat_age_s(now=now) if health else None,
             lake=_try_lake(self.settings),
             seconds=(self.clock() - now).total_seconds(),
@@ -88,7 +88,7 @@ def list_reasons(sample: Sample) -> list[str]:
     """
     reasons = [f"{o.use_case} cannot be read: {o.why}" for o in sample.overviews if o.is_unreadable]
     if sample.daemon is False:
-        reasons.append("the daemon has given no sign of life for a minute: no run is started")
+        reasons.append("the daemon has given no sign of life for two minutes: no run is started")
     if sample.lake is not None:
         reasons.append(f"the lake cannot be used: {sample.lake}")
     return reasons
