@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from loopcast.alerts.alert import Finding
 from loopcast.loop.accuracy import CELLS
 from loopcast.loop.alert_book import Observed, read_book, take_up, write_book
-from loopcast.loop.alerts import make_trial
 from loopcast.loop.decisions import DECISIONS, append_decision, read_newest
 from loopcast.loop.overview import Overview, describe_use_case, draw_sparkline, to_document, to_row
 from loopcast.loop.pins import put_pin
@@ -127,8 +127,8 @@ def test_what_comes_next_follows_from_the_decision(project: Project, said: dict,
 
 def test_open_alerts_are_counted(project: Project) -> None:
     assert look(project).alerts == 0
-    found = Observed((make_trial(project, now=NOW),))
-    write_book(project, take_up(read_book(project), found, now=NOW), now=NOW)
+    failed = Finding("failed_check", "dataset", "output", "error", NOW, "v00000003", "a gap", "none", "look", "/assets")
+    write_book(project, take_up(read_book(project), Observed((failed,)), now=NOW), now=NOW)
     assert look(project).alerts == 1
 
 
