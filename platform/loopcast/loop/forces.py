@@ -158,9 +158,14 @@ def find_build(project: Project, build: str) -> BuildRequest:
     )
 
 
-def list_zoos(project: Project) -> list[ZooRequest]:
-    """Return all zoos whose experiment has passed, oldest first."""
-    history = project.store.references.history(ZOOS)
+def list_zoos(project: Project, *, last: int | None = None) -> list[ZooRequest]:
+    """Return the zoos whose experiment has passed, oldest first.
+
+    Args:
+        project: the use case.
+        last: only the newest so many.
+    """
+    history = project.store.references.history(ZOOS, last=last)
     return [ZooRequest(zoo=f"z{entry.number:04d}", **entry.value) for entry in history]
 
 

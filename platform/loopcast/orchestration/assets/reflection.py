@@ -102,7 +102,7 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
                 give_order(project, order, now=now)
             made = reflect(project, now=now)
         # Not only a new key: after a crash between the record and its key the next reflection adds it.
-        builds, zoos = list_builds(project, last=NEWEST_KEYS), list_zoos(project)
+        builds, zoos = list_builds(project, last=NEWEST_KEYS), list_zoos(project, last=NEWEST_KEYS)
         add_keys(context.instance, names.builds, [request.build for request in builds])
         add_keys(context.instance, names.zoos, [request.zoo for request in zoos])
         tables = {"decisions": list_decisions(project, last=ROW_LIMIT), "audit": list_trail(project, last=ROW_LIMIT)}
