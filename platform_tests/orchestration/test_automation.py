@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from loopcast.loop.turns import Turn
+from loopcast.orchestration.automation import MADE
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import USE_CASE, Names
 from loopcast.orchestration.resources import ProjectResource
@@ -45,9 +46,10 @@ class Daemon:
         keys, tags = turn_selection(self.names, turn), turn_tags(self.names, turn)
         return self._run(self.defs.resolve_job_def("counts_turn"), keys, version, tags)
 
-    def materialize(self, noun: str, key: str | None = None) -> bool:
+    def materialize(self, nouns: str | list[str], key: str | None = None) -> bool:
         job = self.defs.resolve_implicit_global_asset_job_def()
-        return self._run(job, [self.names.asset(noun)], key, {USE_CASE: "counts"})
+        keys = [self.names.asset(noun) for noun in ([nouns] if isinstance(nouns, str) else nouns)]
+        return self._run(job, keys, key, {USE_CASE: "counts"})
 
     def begin(self, noun: str, key: str | None) -> dg.DagsterRun:
         """Record a run that has started and does not end."""
@@ -108,16 +110,53 @@ def test_a_turn_s_own_update_asks_for_nothing(daemon: Daemon) -> None:
     assert daemon.tick() == {}
 
 
-def test_a_dataset_materialized_alone_has_its_own_version_forecast_and_scored_again(daemon: Daemon) -> None:
+def settle_down(daemon: Daemon) -> list[Requested]:
+    """Materialize whatever is asked for until nothing is, as the daemon does; return what each tick asked for."""
+    ticks = []
+    while asked := daemon.tick_all():
+        ticks.append(asked)
+        assert len(ticks) < 10, "it never ends"
+        for noun, keys in asked.items():
+            for key in sorted(keys, key=str):
+                assert daemon.materialize(noun, key)
+    return ticks
+
+
+def test_an_old_dataset_made_again_has_what_depends_on_it_made_again_and_only_that_once(daemon: Daemon) -> None:
     start(daemon)
     daemon.run_turn(make_counts("2024-02-12", 1), has_zoo=True)
     daemon.run_turn(make_counts("2024-02-13", 1), has_zoo=True)
-    assert daemon.tick() == {}
+    settle_down(daemon)
     assert daemon.materialize("dataset", "v00000002")
-    asked = daemon.tick()
-    assert asked.pop("reflection") == {None}
-    assert asked == {noun: {"v00000002"} for noun in ("forecast", "accuracy_report", "profile")}
-    assert daemon.tick() == {}
+    old = {"v00000002"}
+    ticks = settle_down(daemon)
+    assert [tick.pop("warehouse", None) for tick in ticks][-1] == {None}, "all of it is delivered"
+    assert [tick for tick in ticks if tick] == [
+        dict.fromkeys(("forecast", "accuracy_report", "profile"), old),
+        {"root_cause": old, "reflection": {None}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nouns", "asked"),
+    [
+        (["dataset", "forecast", "accuracy_report", "root_cause", "profile"], [{"reflection": {None}}]),
+        (["dataset", "forecast"], [{"accuracy_report", "profile", "root_cause"}, {"reflection"}]),
+    ],
+)
+def test_a_backfill_of_several_assets_and_versions_asks_only_for_what_it_left_out(
+    daemon: Daemon, nouns: list[str], asked: list[set[str]]
+) -> None:
+    start(daemon)
+    for day in (12, 13, 14):
+        daemon.run_turn(make_counts(f"2024-02-{day}", 1), has_zoo=True)
+    settle_down(daemon)
+    versions = {"v00000002", "v00000003"}
+    for version in sorted(versions):
+        assert daemon.materialize(nouns, version)
+    ticks = [{noun: keys for noun, keys in tick.items() if noun != "warehouse"} for tick in settle_down(daemon)]
+    assert [set(tick) for tick in ticks if tick] == [set(one) for one in asked]
+    assert all(keys in ({None}, versions) for tick in ticks for keys in tick.values())
 
 
 def test_a_forecast_made_again_asks_for_its_root_causes_and_a_zoo_for_nothing(daemon: Daemon) -> None:
@@ -192,7 +231,7 @@ def test_news_wait_while_a_turn_or_a_delivery_is_under_way(daemon: Daemon, under
 
 def test_what_happens_between_a_request_and_its_delivery_is_delivered_too(daemon: Daemon) -> None:
     daemon.run_turn(make_counts("2024-01-01", 42), has_zoo=False)
-    assert daemon.tick_all() == {"reflection": {None}, **WAREHOUSE}
+    assert daemon.tick_all() == {"reflection": {None}}, "its decision is delivered with the rest"
     daemon.materialize("reflection")
     assert daemon.tick_all() == {"experiment": {"b0001"}, **WAREHOUSE}
     daemon.materialize("warehouse")
@@ -215,3 +254,19 @@ def test_a_build_opened_before_anybody_looked_is_asked_for_once(daemon: Daemon) 
     daemon.cursor = None
     assert daemon.tick()["experiment"] == {"b0001"}
     assert "experiment" not in daemon.tick()
+
+
+def test_every_asset_says_when_it_is_made_and_every_condition_and_its_terms_say_what_they_mean(daemon: Daemon) -> None:
+    graph = daemon.defs.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        node = graph.get(key)
+        assert f"**Made {MADE[key.path[-1]]}**" in (node.description or "")
+        if node.automation_condition is not None:
+            assert node.automation_condition.get_label()
+            assert len(list_labels(node.automation_condition)) >= 3
+    assert all(getattr(sensor, "description", None) for sensor in daemon.defs.sensors or [])
+
+
+def list_labels(condition: dg.AutomationCondition) -> list[str]:
+    own = [condition.get_label()] if condition.get_label() else []
+    return [*own, *(label for child in condition.children for label in list_labels(child))]

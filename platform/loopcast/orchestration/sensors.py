@@ -20,6 +20,10 @@ ATTEMPTS = 3
 REST_SECONDS = 45
 MOST_FILES = 100  # a tick must answer within a minute; what is left is taken by the next one
 MOST_WAITING = 20  # runs of one use case, so that a thousand files after a holiday do not fill the queue
+AUTOMATION = """\
+Every ten seconds: looks at what is new, and asks for what follows from it where a turn does not make it itself. Each
+asset's *Automation* tab says which term of its condition held."""
+OF_ALL = "Every thirty seconds: asks for the overview when any use case has reflected, at most every five minutes."
 INBOX = """\
 Every five seconds: takes files from the inbox, one version each, and asks for one run per unfinished version, oldest
 first. What is unfinished is told from the lake, so nothing is lost while nothing runs. A version whose run failed is
@@ -69,6 +73,7 @@ def build_automation_sensor(stage: Stage) -> dg.AutomationConditionSensorDefinit
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=2 * INTERVAL_SECONDS,
         run_tags={USE_CASE: stage.use_case.name},
+        description=AUTOMATION,
     )
 
 
@@ -79,6 +84,7 @@ def build_overview_sensor() -> dg.AutomationConditionSensorDefinition:
         target=dg.AssetSelection.assets(OVERVIEW),
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=6 * INTERVAL_SECONDS,
+        description=OF_ALL,
     )
 
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from loopcast.errors import LoopcastError, StoreError
 from loopcast.loop.project import Project
+from loopcast.orchestration.automation import MADE
 from loopcast.orchestration.names import Names
 from loopcast.orchestration.resources import ProjectResource
 from loopcast.use_case.model import UseCase
@@ -71,7 +72,7 @@ class Stage:
             "owners": list(self.use_case.owners),
             "tags": {**self.use_case.tags, "steward": _to_tag(self.use_case.steward)},
             "kinds": kinds,
-            "description": description,
+            "description": f"{description}\n\n**Made {MADE[noun]}**",
             "metadata": {"steward": self.use_case.steward, "contract_version": self.use_case.contract.version},
         }
 

@@ -92,7 +92,7 @@ def build_reflection(stage: Stage) -> dg.AssetsDefinition:
             dg.AssetDep(names.asset("dataset"), partition_mapping=dg.AllPartitionMapping()),
             dg.AssetDep(names.asset("accuracy_report"), partition_mapping=dg.AllPartitionMapping()),
         ],
-        automation_condition=reflection_condition(),
+        automation_condition=reflection_condition(names),
     )
     def reflection(context: dg.AssetExecutionContext, config: ReflectionConfig) -> dg.MaterializeResult[None]:
         project, now = stage.project(context), current_time()
