@@ -24,6 +24,7 @@ MADE = {
     "reflection": "in every turn with a zoo in force, and when there is news that nobody reflected on",
     "experiment": "once, when reflection opens a build",
     "model_zoo": "once, when an experiment has passed its gate",
+    "champion": "when a build has met the champion, or a zoo was released",
     "warehouse": "when anything delivered is new and nothing is under way",
 }
 EVERY_FIVE_MINUTES = "*/5 * * * *"
