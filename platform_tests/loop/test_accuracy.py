@@ -22,10 +22,15 @@ from loopcast.loop.accuracy import (
     trace_errors,
 )
 from loopcast.loop.actuals import find_forecasts, read_actuals
+from loopcast.loop.decisions import list_decisions
 from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.production import MEMBERS, forecast_version
 from loopcast.loop.project import Project
+from loopcast.loop.reflect import reflect
 from loopcast.loop.scored import can_be_added, read_rescored
+from loopcast.loop.unscored import list_unscored
+from loopcast.store.lake import LocalLake
+from loopcast.store.store import Store
 from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, put_another_in_force, send, take_turn
 
 
@@ -270,3 +275,28 @@ def made_forecasts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         forecast_version(project, version, now=NOW)
         score_version(project, version, now=NOW)
     return home
+
+
+class ListingLake(LocalLake):
+    """A lake that remembers which folders were listed."""
+
+    listed: list[str]
+
+    def list(self, prefix: str) -> list[str]:
+        self.listed = [*getattr(self, "listed", []), prefix]
+        return super().list(prefix)
+
+
+def test_no_folder_that_grows_with_the_versions_is_listed(project: Project) -> None:
+    lake = ListingLake(Path(project.settings.lake))
+    store = Store.over(lake, use_case=project.name, spec=project.store.spec, code_version=project.code_version)
+    watched, version = replace(project, store=store), "v00000003"
+    score_version(watched, version, now=NOW)
+    trace_errors(watched, until=version)
+    read_cells(watched, until=version)
+    list_unscored(watched, until=version)
+    list_decisions(watched, last=50)
+    reflect(watched, now=NOW)
+    partitions = [prefix for prefix in lake.listed if prefix.count("/") == 2]
+    assert partitions
+    assert set(lake.listed) - set(partitions) <= {"counts/checkpoints"}  # a few, however many versions there are
