@@ -85,8 +85,8 @@ def start(daemon: Daemon) -> None:
     for noun, key in (("reflection", None), ("experiment", "b0001"), ("model_zoo", "z0001"), ("forecast", "v00000001")):
         assert daemon.materialize(noun, key)
     while asked := daemon.tick_all():
-        if "warehouse" in asked:
-            assert daemon.materialize("warehouse")
+        for noun in {"warehouse", "champion"} & set(asked):
+            assert daemon.materialize(noun)
 
 
 def test_from_the_first_update_to_the_zoo_each_step_asks_for_the_next_and_once(daemon: Daemon) -> None:
@@ -101,6 +101,7 @@ def test_from_the_first_update_to_the_zoo_each_step_asks_for_the_next_and_once(d
     assert daemon.tick() == {"model_zoo": {"z0001"}}
     assert daemon.tick() == {}
     assert daemon.materialize("model_zoo", "z0001")
+    assert daemon.tick() == {"champion": {None}}
     assert daemon.tick() == {}
 
 
@@ -165,7 +166,7 @@ def test_a_forecast_made_again_asks_for_its_root_causes_and_a_zoo_for_nothing(da
     daemon.tick()
     assert daemon.materialize("forecast", "v00000001")
     assert daemon.materialize("model_zoo", "z0001")
-    assert daemon.tick() == {"root_cause": {"v00000001"}}
+    assert daemon.tick() == {"root_cause": {"v00000001"}, "champion": {None}}
     assert daemon.tick() == {}
 
 
@@ -239,7 +240,7 @@ def test_what_happens_between_a_request_and_its_delivery_is_delivered_too(daemon
     assert daemon.tick_all() == {"model_zoo": {"z0001"}}
     daemon.materialize("warehouse")
     daemon.materialize("model_zoo", "z0001")
-    assert daemon.tick_all() == WAREHOUSE
+    assert daemon.tick_all() == {"champion": {None}, **WAREHOUSE}
     assert daemon.tick_all() == {}
 
 

@@ -56,7 +56,7 @@ def build_champion(stage: Stage) -> dg.AssetsDefinition:
             dg.AssetDep(names.asset("experiment"), partition_mapping=dg.AllPartitionMapping()),
             dg.AssetDep(names.asset("model_zoo"), partition_mapping=dg.AllPartitionMapping()),
         ],
-        automation_condition=champion_condition(),
+        automation_condition=champion_condition(names),
     )
     def champion(context: dg.AssetExecutionContext, config: ChampionConfig) -> dg.MaterializeResult[None]:
         project = stage.project(context)
@@ -74,7 +74,7 @@ def build_champion(stage: Stage) -> dg.AssetsDefinition:
 
 def report_champion(instance: dg.DagsterInstance, stage: Stage, project: Project) -> None:
     """Let the catalog show the champion as it is now, after something else than a run of its own has changed it."""
-    made = _describe(stage, describe_champion(project, last=ROW_LIMIT), done="the shadow is over")
+    made = _describe(stage, describe_champion(project, last=ROW_LIMIT), done="a verdict was given")
     event = dg.AssetMaterialization(stage.names.asset("champion"), metadata=made.metadata)
     instance.report_runless_asset_event(event)
 

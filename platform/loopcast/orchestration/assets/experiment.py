@@ -11,6 +11,7 @@ from loopcast.loop.experiment import Experiment, run_experiment
 from loopcast.loop.forces import read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_experiment
+from loopcast.orchestration.assets.champion import report_champion
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image
 from loopcast.orchestration.contest import describe_losses, describe_verdict
@@ -62,6 +63,8 @@ def build_experiment(stage: Stage) -> dg.AssetsDefinition:
             made = yield from attempt(lambda: run_experiment(project, build, now=current_time()))
         if made.zoo is not None:
             add_keys(context.instance, names.zoos, [made.zoo.zoo])
+        else:
+            report_champion(context.instance, stage, project)
         if made.periods < made.recommended:
             context.log.warning(f"Minimal history: {_describe_history(made)}.")
         yield _describe_experiment(stage, project, made)
