@@ -109,7 +109,7 @@ def plan_deliveries(history: pd.DataFrame, *, quiet: int = 1) -> Iterator[Delive
     yield plan.deliver(MISSING)
     yield from _days(plan, 3 * quiet)
     yield from _spell(plan, HOLIDAY, rest_like_sunday, days=6)
-    yield from _days(plan, 3 * quiet)
+    yield from _days(plan, 9 * quiet)
     plan.changes.append(shift_level)
     yield from (plan.deliver(LEVEL) for _ in range(11))
     plan.changes.append(spread_out)

@@ -16,7 +16,7 @@ from loopcast.loop.accuracy import CELLS
 from loopcast.loop.decisions import list_decisions
 from loopcast.loop.forces import FORECASTS, list_builds, list_zoos, read_promise
 from loopcast.loop.project import Project
-from loopcast.loop.verdicts import list_verdicts
+from loopcast.loop.verdicts import Verdict, list_verdicts
 from loopcast.orchestration.names import TURN
 
 CHAIN_START, LIMIT = "raw_update", 100_000
@@ -112,11 +112,8 @@ def _describe_event(steps: Sequence[Step], before: Sequence[Step]) -> dict[str, 
     event = steps[0].delivery.event
     assert event is not None
     usual = {notice for step in before[-3:] for notice in step.notices}
-    noticed = next(
-        ((after, notice) for after, step in enumerate(steps) for notice in step.notices
-         if notice.startswith(event.by) and (notice not in usual or after == 0)),
-        None,
-    )  # fmt: skip
+    news = ((after, notice) for after, step in enumerate(steps) for notice in step.notices if notice not in usual)
+    noticed = next(((after, notice) for after, notice in news if notice.startswith(event.by)), None)
     actions = [f"{step.action} at {step.version[-3:]}" for step in steps if step.action]
     return {
         "event": event.name,
@@ -230,7 +227,7 @@ def _list_failed_checks(instance: dg.DagsterInstance) -> dict[str, set[str]]:
 
 def _list_actions(project: Project) -> dict[str, str]:
     """Return by version what was decided, where that was not to keep, and what became of the build."""
-    verdicts = {verdict.build: verdict.outcome for verdict in list_verdicts(project)}
+    verdicts = {verdict.build: _tell_verdict(verdict) for verdict in list_verdicts(project)}
     rows = list_decisions(project).to_dict("records")
     return {
         row["version"]: f"{row['action']} {row['build']} {verdicts.get(row['build'], '')} ({row['rule']})".replace(
@@ -239,6 +236,13 @@ def _list_actions(project: Project) -> dict[str, str]:
         for row in rows
         if row["action"] != "keep"
     }
+
+
+def _tell_verdict(verdict: Verdict) -> str:
+    """Return what became of a build, with the figures where it met a champion."""
+    if verdict.p_value is None or verdict.champion_mae is None or verdict.challenger_mae is None:
+        return verdict.outcome
+    return f"{verdict.outcome}: {verdict.champion_mae:.0f}, new {verdict.challenger_mae:.0f}, p {verdict.p_value:.2f}"
 
 
 def _read_promised(project: Project, version: str) -> tuple[str | None, float | None]:
