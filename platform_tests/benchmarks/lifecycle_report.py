@@ -162,6 +162,7 @@ def count_runs(project: Project, instance: dg.DagsterInstance, *, killed: int) -
         "experiment": (len(builds), "one for each build asked for"),
         "model_zoo": (len(zoos), "one for each zoo that passed its gate"),
         "reflection": (waited, "turns without a zoo cannot reflect themselves"),
+        "champion": (len(zoos), "one for each zoo that was released"),
         "warehouse": _count_justified(kinds, "warehouse"),
         "overview": _count_justified(kinds, "overview"),
     }
