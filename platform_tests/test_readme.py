@@ -48,7 +48,7 @@ def test_the_use_case_in_readme_loads(tmp_path: Path) -> None:
 
 def test_what_readme_calls_a_default_is_one() -> None:
     attributes = yaml.safe_load(blocks_of("yaml")[0])["attributes"]
-    del attributes["policies"]
+    del attributes["policies"], attributes["alerts"]
     assert UseCase.model_validate(attributes).policies.level == 90
 
 
