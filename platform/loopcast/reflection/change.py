@@ -17,8 +17,8 @@ PRIOR_BLOCKS = 6.0  # so many blocks' worth the usual spread counts next to the 
 PRIOR_PAIRS, PRIOR_RHO = 8.0, 0.2  # the same for the dependence of neighbours
 MOST_RHO = 0.9
 # The score that sequences without a change exceed so often, in alarms per block, by simulation: autocorrelated,
-# heavy-tailed blocks, 28 in the reference, zoos of 28 versions and of any age; a change took three blocks there, so that
-# these are a little strict where it takes five.
+# heavy-tailed blocks, 28 in the reference, zoos of 28 versions and of any age; a change took three blocks there, so
+# that these are a little strict where it takes five.
 RATES = np.array([1.0, 30.0, 6.5, 1.0, 0.1, 0.01]) / np.array([1.0, *[365.0] * 5])
 SCORES = np.array([0.0, 1.0, 2.0, 2.75, 3.45, 4.1])
 
