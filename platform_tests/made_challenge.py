@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from loopcast.loop.experiment import run_experiment
-from loopcast.loop.forces import open_build
 from loopcast.loop.project import Project
-from loopcast.loop.verdicts import Verdict
+from loopcast.loop.zoos.experiment import run_experiment
+from loopcast.loop.zoos.forces import open_build
+from loopcast.loop.zoos.verdicts import Verdict
 from loopcast.use_case.policies import MemberChoice
 from made_use_case import NOW, YAML, make_counts, make_project, take_turn
 

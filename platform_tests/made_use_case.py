@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from loopcast.loop.champion import Action, Request, promote
 from loopcast.loop.contract import settle_version
-from loopcast.loop.experiment import run_experiment
-from loopcast.loop.forces import ZooInForce, open_build
+from loopcast.loop.past.simulation import take_turn as turn_version
 from loopcast.loop.project import Project, find_project
-from loopcast.loop.simulation import take_turn as turn_version
+from loopcast.loop.zoos.champion import Action, Request, promote
+from loopcast.loop.zoos.experiment import run_experiment
+from loopcast.loop.zoos.forces import ZooInForce, open_build
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.version_records import Upload
 

@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from loopcast.loop.forces import ZOO_DOCUMENTS, list_in_force, put_in_force
 from loopcast.loop.minimal import describe_minimal
 from loopcast.loop.production import VersionForecast, forecast_version
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import ZOO_DOCUMENTS, list_in_force, put_in_force
 from made_use_case import NOW, send
 
 

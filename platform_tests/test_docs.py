@@ -11,11 +11,12 @@ import yaml
 from bad_inputs import list_bad_inputs
 from loopcast.cli.main import cli
 from loopcast.dataops.table import TableSpec, Variable
-from loopcast.loop import champion, unscored
-from loopcast.loop.accuracy import LOOK_BACK, By
-from loopcast.loop.comparison import NAMES, REFERENCE, compare_policies
-from loopcast.loop.simulation import SimulatedTurn
-from loopcast.loop.verdicts import Verdict
+from loopcast.loop.judging import unscored
+from loopcast.loop.judging.accuracy import LOOK_BACK, By
+from loopcast.loop.past.comparison import NAMES, REFERENCE, compare_policies
+from loopcast.loop.past.simulation import SimulatedTurn
+from loopcast.loop.zoos import champion
+from loopcast.loop.zoos.verdicts import Verdict
 from loopcast.orchestration.assets.reflection import ReflectionConfig
 from loopcast.orchestration.settings import read_settings
 from loopcast.reflection import deterioration

@@ -9,8 +9,8 @@ import yaml
 from alert_servers import MailSink
 from loopcast.alerts.targets import AlertSettings
 from loopcast.cli.main import cli
-from loopcast.loop.alert_findings import find_refused
-from loopcast.loop.alerts import tell
+from loopcast.loop.alerts.findings import find_refused
+from loopcast.loop.alerts.rounds import tell
 from loopcast.loop.contract import settle_version
 from loopcast.orchestration.settings import read_alert_settings
 from loopcast.use_case.alerts import Alerts, AnyChannel, Kind
@@ -59,7 +59,7 @@ def test_the_variables_named_are_those_that_count() -> None:
 
 def test_the_commands_that_messages_name_exist() -> None:
     package = ROOT / "platform/loopcast"
-    files = ("loop/alert_findings.py", "orchestration/alerting.py", "alerts/message.py")
+    files = ("loop/alerts/findings.py", "orchestration/alerting.py", "alerts/message.py")
     code = "".join((package / file).read_text() for file in files)
     named = set(re.findall(r"loopcast ([a-z]+) ([a-z]+)?", code))
     assert len(named) > 4

@@ -22,14 +22,14 @@ import numpy as np
 import pandas as pd
 
 from loopcast.cli.output import print_rows
-from loopcast.loop.accuracy import CELLS, read_accuracy, read_cells, score_version, trace_errors
-from loopcast.loop.decisions import DECISIONS, Course, list_decisions
-from loopcast.loop.evidence import gather_evidence
-from loopcast.loop.forces import FORECASTS
+from loopcast.loop.judging.accuracy import CELLS, read_accuracy, read_cells, score_version, trace_errors
+from loopcast.loop.judging.decisions import DECISIONS, Course, list_decisions
+from loopcast.loop.judging.evidence import gather_evidence
+from loopcast.loop.judging.unscored import list_unscored
 from loopcast.loop.production import MEMBERS
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_accuracy
-from loopcast.loop.unscored import list_unscored
+from loopcast.loop.zoos.forces import FORECASTS
 from loopcast.store.lake import LocalDisk, LocalLake
 from loopcast.store.store import Store
 from loopcast.store.version_records import Upload, version_key

@@ -16,7 +16,7 @@ import dagster as dg
 import sqlalchemy
 
 from alert_servers import MailSink
-from loopcast.loop.alerts import Round, tell
+from loopcast.loop.alerts.rounds import Round, tell
 from loopcast.loop.project import Project
 from loopcast.orchestration.alerting import Watched, list_watched, observe
 from loopcast.orchestration.component import build_use_case_defs

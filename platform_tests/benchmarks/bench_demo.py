@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from demo_home import open_demo, plan_demo
 
-from loopcast.loop.accuracy import read_accuracy
+from loopcast.loop.judging.accuracy import read_accuracy
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.store.version_records import Upload

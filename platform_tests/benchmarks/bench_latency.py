@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from demo_home import open_demo, plan_demo
 
-from loopcast.loop.forces import FORECASTS
+from loopcast.loop.past.replay import PlannedUpdate
 from loopcast.loop.project import Project
-from loopcast.loop.replay import PlannedUpdate
+from loopcast.loop.zoos.forces import FORECASTS
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.serve import Platform, pick_port

@@ -31,12 +31,12 @@ from lifecycle_chart import draw_lifecycle
 from lifecycle_plan import Delivery, plan_deliveries
 from lifecycle_report import Step, count_runs, kind_of, read_steps, tabulate_events
 
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import DECISIONS
-from loopcast.loop.experiment import LEADERBOARDS
-from loopcast.loop.forces import FORECASTS, list_in_force
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import DECISIONS
 from loopcast.loop.overview import describe_use_case
 from loopcast.loop.project import Project, find_project
+from loopcast.loop.zoos.experiment import LEADERBOARDS
+from loopcast.loop.zoos.forces import FORECASTS, list_in_force
 from loopcast.orchestration.instance import open_instance
 from loopcast.orchestration.sensors import UNDER_WAY
 from loopcast.orchestration.serve import Platform, pick_port

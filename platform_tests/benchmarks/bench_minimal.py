@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 from demo_home import open_demo, plan_demo
 
-from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.forces import ZOO_DOCUMENTS, list_in_force, open_build, put_in_force, read_zoo
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.slices import read_window
+from loopcast.loop.zoos.experiment import release_zoo, run_experiment
+from loopcast.loop.zoos.forces import ZOO_DOCUMENTS, list_in_force, open_build, put_in_force, read_zoo
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.version_records import Upload
 from loopcast.zoo.build import build_zoo

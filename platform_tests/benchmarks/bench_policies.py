@@ -19,10 +19,10 @@ from bench_data import find_data
 from demo_home import NAME, ROOT
 from history import keep
 
-from loopcast.loop.comparison import DECISION, NAMES, compare_policies, list_alarms, name_policies
+from loopcast.loop.past.comparison import DECISION, NAMES, compare_policies, list_alarms, name_policies
+from loopcast.loop.past.replay import Delivery, plan_replay, shift_period
+from loopcast.loop.past.simulation import SimulatedTurn, Simulation
 from loopcast.loop.project import Settings, open_project
-from loopcast.loop.replay import Delivery, plan_replay, shift_period
-from loopcast.loop.simulation import SimulatedTurn, Simulation
 from loopcast.store.version_records import Upload
 from loopcast.use_case.loader import load_use_cases
 from loopcast.use_case.model import UseCase

@@ -9,15 +9,15 @@ from pathlib import Path
 from demo_home import open_demo, plan_demo
 
 from loopcast.errors import CallerError
-from loopcast.loop.audit import list_trail
-from loopcast.loop.champion import Action, Request, act
 from loopcast.loop.contract import settle_version
-from loopcast.loop.experiment import run_experiment
-from loopcast.loop.forces import FORECASTS, open_build
+from loopcast.loop.judging.audit import list_trail
+from loopcast.loop.past.replay import PlannedUpdate
+from loopcast.loop.past.simulation import take_turn
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
-from loopcast.loop.replay import PlannedUpdate
-from loopcast.loop.simulation import take_turn
+from loopcast.loop.zoos.champion import Action, Request, act
+from loopcast.loop.zoos.experiment import run_experiment
+from loopcast.loop.zoos.forces import FORECASTS, open_build
 from loopcast.store.version_records import Upload
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,13 +13,13 @@ from demo_home import open_demo, plan_demo
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.loop.contract import settle_version
-from loopcast.loop.experiment import release_zoo, run_experiment
-from loopcast.loop.explanation import explain_cells, find_previous
-from loopcast.loop.forces import FORECASTS, ZooChoice, open_build
-from loopcast.loop.point import explain_point, list_effects
+from loopcast.loop.explaining.explanation import explain_cells, find_previous
+from loopcast.loop.explaining.point import explain_point, list_effects
+from loopcast.loop.explaining.root_cause import trace_version
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
-from loopcast.loop.root_cause import trace_version
+from loopcast.loop.zoos.experiment import release_zoo, run_experiment
+from loopcast.loop.zoos.forces import FORECASTS, ZooChoice, open_build
 from loopcast.reflection.root_cause import sum_parts, view_predictors
 from loopcast.store.version_records import Upload
 from loopcast.zoo.build import build_zoo

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from demo_home import open_demo, plan_demo
 
-from loopcast.loop.accuracy import score_version
 from loopcast.loop.contract import settle_version
-from loopcast.loop.experiment import release_zoo, run_experiment
+from loopcast.loop.explaining.root_cause import trace_version
+from loopcast.loop.judging.accuracy import score_version
+from loopcast.loop.judging.reflect import reflect
 from loopcast.loop.production import forecast_version
 from loopcast.loop.profile import profile_version
 from loopcast.loop.project import Project, open_project
-from loopcast.loop.reflect import reflect
-from loopcast.loop.root_cause import trace_version
+from loopcast.loop.zoos.experiment import release_zoo, run_experiment
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.store.version_records import Upload

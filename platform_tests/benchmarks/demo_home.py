@@ -5,8 +5,8 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+from loopcast.loop.past.replay import PlannedUpdate, plan_replay
 from loopcast.loop.project import Project, open_project
-from loopcast.loop.replay import PlannedUpdate, plan_replay
 from loopcast.orchestration.settings import read_settings
 from loopcast.use_case.loader import load_use_cases
 from loopcast.use_case.model import UseCase

@@ -12,11 +12,11 @@ import pandas as pd
 from lifecycle_plan import Delivery
 
 from loopcast.errors import NotFoundError
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import list_decisions
-from loopcast.loop.forces import FORECASTS, list_builds, list_zoos, read_promise
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import list_decisions
 from loopcast.loop.project import Project
-from loopcast.loop.verdicts import Verdict, list_verdicts
+from loopcast.loop.zoos.forces import FORECASTS, list_builds, list_zoos, read_promise
+from loopcast.loop.zoos.verdicts import Verdict, list_verdicts
 from loopcast.orchestration.names import TURN
 
 CHAIN_START, LIMIT = "raw_update", 100_000

@@ -14,11 +14,11 @@ import dagster as dg
 import pandas as pd
 from demo_home import ROOT
 
-from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import settle_version
-from loopcast.loop.forces import FORECASTS, put_in_force
+from loopcast.loop.judging.accuracy import CELLS
 from loopcast.loop.project import Project, find_project
 from loopcast.loop.turns import note_finished
+from loopcast.loop.zoos.forces import FORECASTS, put_in_force
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.names import Names
 from loopcast.orchestration.settings import read_settings

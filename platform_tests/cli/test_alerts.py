@@ -11,8 +11,8 @@ from alert_servers import MailSink
 from loopcast.alerts.alert import Finding
 from loopcast.cli.main import cli
 from loopcast.errors import CallerError
-from loopcast.loop.alert_book import Observed
-from loopcast.loop.alerts import tell
+from loopcast.loop.alerts.book import Observed
+from loopcast.loop.alerts.rounds import tell
 from loopcast.loop.project import Project
 from loopcast.orchestration.settings import read_alert_settings
 from made_use_case import make_project

@@ -6,11 +6,11 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import HistoryError, NotFoundError
-from loopcast.loop.experiment import run_experiment
-from loopcast.loop.forces import FORECASTS, list_in_force, open_build, read_zoo
 from loopcast.loop.minimal import describe_minimal
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
+from loopcast.loop.zoos.experiment import run_experiment
+from loopcast.loop.zoos.forces import FORECASTS, list_in_force, open_build, read_zoo
 from made_use_case import NOW, PANEL_YAML, YAML, make_counts, make_project, make_sales, take_turn
 from minimal_updates import forecast_new, import_zoo, only
 

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from loopcast.alerts.alert import Finding
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.alert_book import Observed, read_book, take_up, write_book
-from loopcast.loop.decisions import DECISIONS, append_decision, read_newest
+from loopcast.loop.alerts.book import Observed, read_book, take_up, write_book
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import DECISIONS, append_decision, read_newest
 from loopcast.loop.overview import Overview, describe_use_case, draw_sparkline, to_document, to_row
-from loopcast.loop.pins import put_pin
 from loopcast.loop.project import Project
 from loopcast.loop.recent import read_recent
-from loopcast.loop.verdicts import Verdict, record_verdict
+from loopcast.loop.zoos.pins import put_pin
+from loopcast.loop.zoos.verdicts import Verdict, record_verdict
 from made_use_case import NOW, make_counts, make_project, send, take_turn
 
 BAD = b"at,count,promotion\n2024-02-28 00:00,many,0\n"

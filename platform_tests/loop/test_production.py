@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 
 from loopcast.errors import DataError, NotFoundError
-from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.production import MEMBERS, forecast_version
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import FORECASTS, ZooChoice
 from loopcast.schemas import forecast_schema, member_forecast_schema
 from made_use_case import (
     NOW,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from loopcast.loop.forces import FORECASTS
 from loopcast.loop.shelf import Shelf
-from loopcast.loop.states import STATES, restore
+from loopcast.loop.zoos.forces import FORECASTS
+from loopcast.loop.zoos.states import STATES, restore
 from loopcast.orchestration.resources import ProjectResource
 from made_use_case import make_counts, make_project, take_turn
 

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from loopcast.errors import CallerError, NotFoundError
-from loopcast.loop.accuracy import CELLS, read_accuracy
-from loopcast.loop.experiment import LEADERBOARDS
-from loopcast.loop.forces import FORECASTS
+from loopcast.loop.judging.accuracy import CELLS, read_accuracy
 from loopcast.loop.minimal import describe_minimal
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_slice
+from loopcast.loop.zoos.experiment import LEADERBOARDS
+from loopcast.loop.zoos.forces import FORECASTS
 from made_use_case import PANEL_YAML, YAML, make_counts, make_project, make_sales, take_turn
 from minimal_updates import forecast_new, import_zoo, only
 

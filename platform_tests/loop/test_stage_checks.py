@@ -10,9 +10,7 @@ import pytest
 from loopcast.dataops.frequency import Horizon
 from loopcast.dataops.table import TableSpec, Variable
 from loopcast.errors import TableError
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.experiment import LEADERBOARDS, Experiment, release_zoo, run_experiment
-from loopcast.loop.forces import FORECASTS, list_builds, list_zoos
+from loopcast.loop.judging.accuracy import CELLS
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import (
     RuleOutcome,
@@ -27,6 +25,8 @@ from loopcast.loop.stage_checks import (
     inspect,
     patch_schema,
 )
+from loopcast.loop.zoos.experiment import LEADERBOARDS, Experiment, release_zoo, run_experiment
+from loopcast.loop.zoos.forces import FORECASTS, list_builds, list_zoos
 from loopcast.schemas import accuracy_schema, check_table, forecast_schema, list_rules
 from loopcast.store.outputs import OutputManifest
 from made_use_case import NOW

@@ -4,11 +4,11 @@ import pandas as pd
 import pytest
 
 from loopcast.loop import turns
-from loopcast.loop.accuracy import CELLS, score_version
-from loopcast.loop.forces import FORECASTS, put_in_force
+from loopcast.loop.judging.accuracy import CELLS, score_version
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.turns import FINISHED, NEWEST, STRIDE, Turn, list_turns, note_finished
+from loopcast.loop.zoos.forces import FORECASTS, put_in_force
 from loopcast.store.version_records import version_key
 from made_use_case import NOW, make_counts, make_project, send, take_turn
 

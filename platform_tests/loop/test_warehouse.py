@@ -9,15 +9,15 @@ import duckdb
 import pandas as pd
 import pytest
 
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import list_decisions
-from loopcast.loop.forces import FORECASTS, ZooChoice
 from loopcast.loop.forget import erase_rows, make_request
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import list_decisions
 from loopcast.loop.production import forecast_version
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import make_resubmission
 from loopcast.loop.tables import iter_dataset
 from loopcast.loop.warehouse import Delivery, deliver
+from loopcast.loop.zoos.forces import FORECASTS, ZooChoice
 from made_use_case import NOW, PANEL_YAML, make_counts, make_project, make_sales, send, take_turn
 
 TABLES = [

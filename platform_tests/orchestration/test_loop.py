@@ -7,9 +7,9 @@ import dagster as dg
 import pandas as pd
 import pytest
 
-from loopcast.loop.forces import list_in_force
 from loopcast.loop.project import Project
 from loopcast.loop.turns import list_turns
+from loopcast.loop.zoos.forces import list_in_force
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.names import REFLECTED, TURN, Names
 from loopcast.orchestration.resources import ProjectResource

@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from loopcast.loop.decisions import read_newest
-from loopcast.loop.orders import Order, give_order
+from loopcast.loop.judging.decisions import read_newest
+from loopcast.loop.judging.orders import Order, give_order
 from loopcast.orchestration import waiting
 from loopcast.orchestration.assets import reflection
 from loopcast.orchestration.component import build_use_case_defs

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from loopcast.loop.orders import list_orders
-from loopcast.loop.reflect import find_due, reflect
+from loopcast.loop.judging.orders import list_orders
+from loopcast.loop.judging.reflect import find_due, reflect
 from made_api import Api
 from made_use_case import NOW, YAML, make_counts, make_project, take_turn
 

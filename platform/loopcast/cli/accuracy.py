@@ -10,9 +10,9 @@ from loopcast.cli.options import Moment, json_option, use_case_argument
 from loopcast.cli.output import print_record, print_rows, to_records
 from loopcast.cli.read import open_use_case
 from loopcast.errors import CallerError
-from loopcast.loop.accuracy import By, Reach, read_accuracy, read_report
 from loopcast.loop.clock import to_stored
-from loopcast.loop.unscored import list_unscored
+from loopcast.loop.judging.accuracy import By, Reach, read_accuracy, read_report
+from loopcast.loop.judging.unscored import list_unscored
 
 SHOWN = 20
 

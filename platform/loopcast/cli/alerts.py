@@ -14,9 +14,9 @@ from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.errors import CallerError
-from loopcast.loop.alert_book import read_book
-from loopcast.loop.alert_mutes import Mute, is_muted, mute, read_mutes
-from loopcast.loop.alerts import try_targets
+from loopcast.loop.alerts.book import read_book
+from loopcast.loop.alerts.mutes import Mute, is_muted, mute, read_mutes
+from loopcast.loop.alerts.rounds import try_targets
 from loopcast.orchestration.settings import read_alert_settings
 
 

@@ -1,11 +1,11 @@
-"""The command that prints the audit trail. What is in it is found in `loopcast.loop.audit`."""
+"""The command that prints the audit trail. What is in it is found in `loopcast.loop.judging.audit`."""
 
 import click
 
 from loopcast.cli.options import json_option, use_case_argument
 from loopcast.cli.output import print_rows, to_records
 from loopcast.cli.read import open_use_case
-from loopcast.loop.audit import list_trail
+from loopcast.loop.judging.audit import list_trail
 
 
 @click.command(epilog="Example: loopcast audit interstate_traffic --last 20")

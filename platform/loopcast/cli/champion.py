@@ -1,6 +1,6 @@
 """Commands on the champion: roll back, promote, pin and unpin a zoo, and what was put in force when, by whom and why.
 
-They run the asset `champion`; what is done is said in `loopcast.loop.champion`.
+They run the asset `champion`; what is done is said in `loopcast.loop.zoos.champion`.
 """
 
 import sys
@@ -13,9 +13,9 @@ from loopcast.cli.output import print_record, print_rows, to_records
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import take_turns
 from loopcast.cli.zoo import zoo_argument
-from loopcast.loop.champion import Action
-from loopcast.loop.champion_sheet import describe_champion
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.champion import Action
+from loopcast.loop.zoos.champion_sheet import describe_champion
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 

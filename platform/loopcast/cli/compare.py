@@ -18,11 +18,11 @@ from loopcast.cli.output import print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.errors import CallerError
 from loopcast.loop.clock import to_stored
-from loopcast.loop.comparison import NAMES, compare_policies, name_policies
 from loopcast.loop.history import newest_version
+from loopcast.loop.past.comparison import NAMES, compare_policies, name_policies
+from loopcast.loop.past.replay import Delivery, find_range, plan_replay, resend_versions, shift_period
+from loopcast.loop.past.simulation import Policy, SimulatedTurn, Simulation
 from loopcast.loop.project import Project
-from loopcast.loop.replay import Delivery, find_range, plan_replay, resend_versions, shift_period
-from loopcast.loop.simulation import Policy, SimulatedTurn, Simulation
 from loopcast.orchestration.charts import draw_policies, to_png
 from loopcast.orchestration.settings import read_settings
 from loopcast.store.version_records import version_number

@@ -1,6 +1,6 @@
 """Commands on decisions: list and show them, approve or overrule one, ask for an action.
 
-Orders are checked in `loopcast.loop.orders` and carried out by the asset `reflection`.
+Orders are checked in `loopcast.loop.judging.orders` and carried out by the asset `reflection`.
 """
 
 import sys
@@ -15,8 +15,8 @@ from loopcast.cli.output import print_record, print_rows, to_records
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import take_turns
 from loopcast.errors import NotFoundError
-from loopcast.loop.decisions import DecisionRecord, find_decision, list_decisions, read_newest
-from loopcast.loop.orders import Extent, Order, Wish, give_order
+from loopcast.loop.judging.decisions import DecisionRecord, find_decision, list_decisions, read_newest
+from loopcast.loop.judging.orders import Extent, Order, Wish, give_order
 from loopcast.loop.project import Project
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner

@@ -7,7 +7,7 @@ import click
 from loopcast.cli.options import Moment, json_option, use_case_argument
 from loopcast.cli.output import print_frame, print_record, to_records
 from loopcast.cli.read import open_use_case, to_series
-from loopcast.loop.point import View, describe_point, explain_point, list_effects
+from loopcast.loop.explaining.point import View, describe_point, explain_point, list_effects
 from loopcast.reflection.root_cause import sum_parts
 
 TITLES = {

@@ -25,12 +25,12 @@ from loopcast.cli.output import print_record, print_rows
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import deliver
 from loopcast.errors import CallerError, LoopcastError
-from loopcast.loop.accuracy import read_accuracy
-from loopcast.loop.comparison import DECISION, NAMES
 from loopcast.loop.contract import put_in_force
 from loopcast.loop.history import list_history
+from loopcast.loop.judging.accuracy import read_accuracy
+from loopcast.loop.past.comparison import DECISION, NAMES
+from loopcast.loop.past.replay import plan_replay
 from loopcast.loop.project import Project, open_project
-from loopcast.loop.replay import plan_replay
 from loopcast.orchestration.instance import find_home, open_instance
 from loopcast.orchestration.runs import Runner
 from loopcast.orchestration.serve import Platform, pick_port

@@ -9,9 +9,9 @@ from loopcast.cli.options import Moment, json_option, use_case_argument, version
 from loopcast.cli.output import print_frame, print_record, print_rows
 from loopcast.errors import CallerError, NotFoundError
 from loopcast.loop.clock import to_clock, to_stored
-from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import explain_version, list_history, newest_version
 from loopcast.loop.project import Project, find_project
+from loopcast.loop.zoos.forces import FORECASTS
 from loopcast.orchestration.settings import read_settings
 
 TIMES = ("timestamp", "origin")

@@ -1,6 +1,6 @@
 """Commands on zoos: show what one is made of, take it out as a file, bring one in.
 
-What is shown is found in `loopcast.loop.zoos`, files are written and judged by `loopcast.loop.zoo_files`.
+What is shown is found in `loopcast.loop.zoos.sheet`, files are written and judged by `loopcast.loop.zoos.zoo_files`.
 """
 
 import sys
@@ -16,9 +16,9 @@ from loopcast.cli.output import print_frame, print_record
 from loopcast.cli.read import open_use_case
 from loopcast.cli.write import take_turns
 from loopcast.errors import CallerError
-from loopcast.loop.verdicts import find_verdict
-from loopcast.loop.zoo_files import export_zoo, import_zoo
-from loopcast.loop.zoos import describe_zoo
+from loopcast.loop.zoos.sheet import describe_zoo
+from loopcast.loop.zoos.verdicts import find_verdict
+from loopcast.loop.zoos.zoo_files import export_zoo, import_zoo
 from loopcast.orchestration.instance import add_keys, find_home, open_instance
 from loopcast.orchestration.names import Names
 from loopcast.orchestration.runs import Runner

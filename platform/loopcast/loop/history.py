@@ -9,10 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from loopcast.errors import NotFoundError
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import DecisionRecord, walk_decisions
-from loopcast.loop.forces import FORECASTS
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import DecisionRecord, walk_decisions
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import FORECASTS
 
 NAIVE = "mae_seasonal_naive"
 COLUMNS = (

@@ -10,9 +10,9 @@ import pandas as pd
 from loopcast.dataops.frequency import count_periods, shift_time
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import NotFoundError
-from loopcast.loop.forces import list_in_force, read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_window
+from loopcast.loop.zoos.forces import list_in_force, read_zoo
 from loopcast.zoo.minimal import Window, needed_windows
 from loopcast.zoo.panel import marks_shift
 

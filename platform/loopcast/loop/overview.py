@@ -12,15 +12,15 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from loopcast.loop.alert_book import read_book
-from loopcast.loop.decisions import DecisionRecord, read_decisions
-from loopcast.loop.experiment import LEADERBOARDS
-from loopcast.loop.forces import BUILDS, ZOOS, newest_in_force
-from loopcast.loop.pins import read_pin
+from loopcast.loop.alerts.book import read_book
+from loopcast.loop.judging.decisions import DecisionRecord, read_decisions
 from loopcast.loop.project import Project
 from loopcast.loop.recent import Recent, find_record, read_recent
 from loopcast.loop.turns import list_turns
-from loopcast.loop.verdicts import list_verdicts
+from loopcast.loop.zoos.experiment import LEADERBOARDS
+from loopcast.loop.zoos.forces import BUILDS, ZOOS, newest_in_force
+from loopcast.loop.zoos.pins import read_pin
+from loopcast.loop.zoos.verdicts import list_verdicts
 from loopcast.store.version_records import VersionRecord, version_key
 
 Status = Literal["fine", "waiting", "overdue", "worse", "needs approval", "failing"]

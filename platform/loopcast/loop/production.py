@@ -1,6 +1,6 @@
 """Production: a version and the zoo in force for it become a forecast.
 
-Building zoos is in `loopcast.loop.experiment`, judging forecasts in `loopcast.loop.accuracy`.
+Building zoos is in `loopcast.loop.zoos.experiment`, judging forecasts in `loopcast.loop.judging.accuracy`.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ import pandas as pd
 
 from loopcast.dataops.table import TableSpec
 from loopcast.errors import DataError
-from loopcast.loop.forces import FORECASTS, ZooChoice, choose_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import Slice, read_window
-from loopcast.loop.states import learn_version, thin_states
+from loopcast.loop.zoos.forces import FORECASTS, ZooChoice, choose_zoo
+from loopcast.loop.zoos.states import learn_version, thin_states
 from loopcast.schemas import check_table, forecast_schema, member_forecast_schema
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord
@@ -70,7 +70,8 @@ def forecast_version(
     """Return the forecast of a version, written to the store; None while no zoo is in force for it.
 
     The zoo is the one pinned in the version's earlier forecast, else the one in force for the version; with
-    `ZooChoice.current` the newest one in force. What it learns from the version first is in `loopcast.loop.states`.
+    `ZooChoice.current` the newest one in force. What it learns from the version first is in
+    `loopcast.loop.zoos.states`.
 
     Raises:
         NotFoundError: the version is not there.

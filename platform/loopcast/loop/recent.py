@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from loopcast.errors import NotFoundError
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.forces import FORECASTS
+from loopcast.loop.judging.accuracy import CELLS
 from loopcast.loop.profile import PROFILES
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import FORECASTS
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord, version_key, version_number
 

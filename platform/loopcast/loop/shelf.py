@@ -1,6 +1,6 @@
 """What a run has read and will read again: zoos by their digest, which never change.
 
-Which ones are read is in `loopcast.loop.forces` and `loopcast.loop.states`.
+Which ones are read is in `loopcast.loop.zoos.forces` and `loopcast.loop.zoos.states`.
 """
 
 from collections import OrderedDict

@@ -16,8 +16,8 @@ from loopcast.dataops.diff import apply_corrections
 from loopcast.dataops.frequency import shift_time
 from loopcast.dataops.preprocessing import Preprocessing, filter_rows, find_buckets
 from loopcast.errors import CallerError, NotFoundError
-from loopcast.loop.forces import choose_zoo, read_zoo
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import choose_zoo, read_zoo
 from loopcast.store.version_records import VersionRecord
 from loopcast.zoo.feature_table import make_feature_table
 from loopcast.zoo.minimal import count_missing_steps, crop_to_window

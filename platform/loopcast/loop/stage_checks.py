@@ -14,13 +14,13 @@ import pandera.pandas as pa
 from loopcast.dataops.frequency import Horizon, regular_grid
 from loopcast.dataops.table import OPERATION, TableSpec
 from loopcast.errors import DamageError, NotFoundError, TableError
-from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import list_contracts
-from loopcast.loop.experiment import LEADERBOARDS, Experiment, ReleasedZoo
-from loopcast.loop.forces import BACKTESTS, FORECASTS, ZOO_DOCUMENTS, list_in_force
+from loopcast.loop.explaining.root_cause import POINTS, ROOT_CAUSES
+from loopcast.loop.judging.accuracy import CELLS
 from loopcast.loop.profile import CONTROLS, PROFILES
 from loopcast.loop.project import Project
-from loopcast.loop.root_cause import POINTS, ROOT_CAUSES
+from loopcast.loop.zoos.experiment import LEADERBOARDS, Experiment, ReleasedZoo
+from loopcast.loop.zoos.forces import BACKTESTS, FORECASTS, ZOO_DOCUMENTS, list_in_force
 from loopcast.schemas import (
     backtest_schema,
     check_table,

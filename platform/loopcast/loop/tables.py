@@ -13,13 +13,13 @@ from typing import Any
 import pandas as pd
 
 from loopcast.dataops.table import TableSpec
-from loopcast.loop.accuracy import CELLS
-from loopcast.loop.decisions import DECISIONS as DECISION_REFERENCES
-from loopcast.loop.experiment import LEADERBOARDS
-from loopcast.loop.forces import FORECASTS
 from loopcast.loop.history import NAIVE
+from loopcast.loop.judging.accuracy import CELLS
+from loopcast.loop.judging.decisions import DECISIONS as DECISION_REFERENCES
 from loopcast.loop.project import Project
 from loopcast.loop.quarantine import list_refused
+from loopcast.loop.zoos.experiment import LEADERBOARDS
+from loopcast.loop.zoos.forces import FORECASTS
 from loopcast.schemas import DESCRIPTIONS, forecast_schema, leaderboard_schema, plain_dtypes
 from loopcast.store.outputs import OutputManifest
 from loopcast.store.version_records import VersionRecord

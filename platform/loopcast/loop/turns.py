@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from loopcast.loop.accuracy import CELLS
 from loopcast.loop.contract import is_stopped
-from loopcast.loop.forces import FORECASTS, IN_FORCE, zoo_for_version
+from loopcast.loop.judging.accuracy import CELLS
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.forces import FORECASTS, IN_FORCE, zoo_for_version
 from loopcast.store.version_records import version_key, version_number
 
 FINISHED = "turns_finished"

@@ -1,7 +1,7 @@
 """What Dagster knows to be the matter, and the sensor that has it told: failed checks, failed runs, overdue freshness.
 
-Here belong bounded questions to the instance. Not here: what the store knows (`loopcast.loop.alert_findings`), and what
-is told to whom (`loopcast.loop.alerts`).
+Here belong bounded questions to the instance. Not here: what the store knows (`loopcast.loop.alerts.findings`), and
+what is told to whom (`loopcast.loop.alerts.rounds`).
 """
 
 import json
@@ -17,9 +17,9 @@ from dagster._core.storage.asset_check_execution_record import (
 )
 
 from loopcast.alerts.alert import Finding, Over
-from loopcast.loop.alert_book import Book, Observed, read_book
-from loopcast.loop.alert_findings import VERSIONS, find_matters
-from loopcast.loop.alerts import Round, tell
+from loopcast.loop.alerts.book import Book, Observed, read_book
+from loopcast.loop.alerts.findings import VERSIONS, find_matters
+from loopcast.loop.alerts.rounds import Round, tell
 from loopcast.loop.project import Project
 from loopcast.orchestration.assets.accuracy_report import AS_PROMISED
 from loopcast.orchestration.checks import ACCEPTED

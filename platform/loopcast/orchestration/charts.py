@@ -283,7 +283,7 @@ def draw_policies(policies: pd.DataFrame, *, title: str, unit: str) -> str:
     """Return an SVG of policies side by side: error, CPU seconds by stage, builds and alarms.
 
     Args:
-        policies: one row each: see `loopcast.loop.comparison.compare_policies`.
+        policies: one row each: see `loopcast.loop.past.comparison.compare_policies`.
         title: printed above the chart.
         unit: unit of the errors.
     """

@@ -1,6 +1,6 @@
 """What assets show of champion and challenger: the verdict in words and numbers, and where the one overtook the other.
 
-The comparison is made in `loopcast.loop.challenge`.
+The comparison is made in `loopcast.loop.zoos.challenge`.
 """
 
 from typing import Any
@@ -8,8 +8,8 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from loopcast.loop.shadow import ShadowTurn
-from loopcast.loop.verdicts import Verdict
+from loopcast.loop.zoos.shadow import ShadowTurn
+from loopcast.loop.zoos.verdicts import Verdict
 from loopcast.orchestration.charts import draw_duel, to_markdown_image
 from loopcast.orchestration.describe import describe_numbers
 

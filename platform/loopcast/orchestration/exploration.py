@@ -5,7 +5,7 @@ The tables are made in `loopcast.zoo.exploration`, from the zoo alone.
 
 import dagster as dg
 
-from loopcast.loop.experiment import describe_importances, describe_promise
+from loopcast.loop.zoos.experiment import describe_importances, describe_promise
 from loopcast.orchestration.charts import draw_bars, draw_shares, draw_treemap, to_markdown_image
 from loopcast.orchestration.describe import describe_table
 from loopcast.zoo.exploration import list_terms, rank_terms, share_by_step, weigh_members

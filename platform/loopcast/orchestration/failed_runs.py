@@ -12,7 +12,7 @@ import dagster as dg
 
 from loopcast.alerts.alert import Alert, Finding, Over
 from loopcast.errors import NotFoundError
-from loopcast.loop.alert_book import Book, Observed
+from loopcast.loop.alerts.book import Book, Observed
 from loopcast.loop.project import Project
 from loopcast.orchestration.names import TURN, USE_CASE, Names
 from loopcast.orchestration.sensors import UNDER_WAY

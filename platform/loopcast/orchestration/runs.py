@@ -10,9 +10,9 @@ from typing import Any
 
 import dagster as dg
 
-from loopcast.loop.forces import list_builds, list_zoos
 from loopcast.loop.project import Project
 from loopcast.loop.turns import Turn, list_turns
+from loopcast.loop.zoos.forces import list_builds, list_zoos
 from loopcast.orchestration.assets.warehouse import WAREHOUSE
 from loopcast.orchestration.component import build_use_case_defs
 from loopcast.orchestration.instance import PROCESS_TAG, add_keys

@@ -1,11 +1,11 @@
 """The sensor that lets reflection carry out what waits: orders of people, and builds whose hour has come.
 
-What waits is told from the store (`loopcast.loop.reflect.find_due`), not from what a sensor remembers.
+What waits is told from the store (`loopcast.loop.judging.reflect.find_due`), not from what a sensor remembers.
 """
 
 import dagster as dg
 
-from loopcast.loop.reflect import find_due
+from loopcast.loop.judging.reflect import find_due
 from loopcast.orchestration.names import DUE, USE_CASE
 from loopcast.orchestration.sensors import ATTEMPTS, UNDER_WAY
 from loopcast.orchestration.stage import Stage, current_time

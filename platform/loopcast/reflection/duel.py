@@ -1,7 +1,7 @@
 """Champion against challenger: whether one zoo's forecasts are better than another's, beyond chance.
 
 Here belong the test and the rule on its outcome. Which forecasts the two are compared on is said by the caller, who
-sees to it that neither had learned from what it is judged on (`loopcast.loop.challenge`).
+sees to it that neither had learned from what it is judged on (`loopcast.loop.zoos.challenge`).
 """
 
 from collections.abc import Sequence

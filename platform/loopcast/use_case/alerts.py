@@ -1,6 +1,7 @@
 """Whom a use case tells what is the matter, and how, as a user may write it under `alerts:` in `defs.yaml`.
 
-How a message gets there is in `loopcast.alerts`; what is an alert, and when it is told, in `loopcast.loop.alerts`.
+How a message gets there is in `loopcast.alerts`; what is an alert, and when it is told, in
+`loopcast.loop.alerts.rounds`.
 """
 
 import re

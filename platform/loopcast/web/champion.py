@@ -1,6 +1,7 @@
 """The API for the champion: reading it, and rolling back, promoting, pinning and unpinning a zoo.
 
-What is asked for is done at once, in the store (`loopcast.loop.champion`): no run is needed, the next forecast uses it.
+What is asked for is done at once, in the store (`loopcast.loop.zoos.champion`): no run is needed, the next forecast
+uses it.
 """
 
 import json
@@ -13,9 +14,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse
 
-from loopcast.loop.champion import Action, Request, act
-from loopcast.loop.champion_sheet import describe_champion
 from loopcast.loop.project import Project, Settings
+from loopcast.loop.zoos.champion import Action, Request, act
+from loopcast.loop.zoos.champion_sheet import describe_champion
 from loopcast.web.requests import find_project, refuse_foreign_page
 
 BODY_BYTES = 10_000

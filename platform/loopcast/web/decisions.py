@@ -13,9 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from loopcast.loop.audit import list_trail
-from loopcast.loop.decisions import find_decision, list_decisions
-from loopcast.loop.orders import Order, give_order
+from loopcast.loop.judging.audit import list_trail
+from loopcast.loop.judging.decisions import find_decision, list_decisions
+from loopcast.loop.judging.orders import Order, give_order
 from loopcast.loop.project import Settings
 from loopcast.web.requests import find_project, refuse_foreign_page
 

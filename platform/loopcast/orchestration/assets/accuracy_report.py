@@ -1,6 +1,6 @@
 """How good earlier forecasts were, on the actuals that this version brought.
 
-The measures are in `loopcast.reflection.accuracy`, the rows they are given in `loopcast.loop.accuracy`.
+The measures are in `loopcast.reflection.accuracy`, the rows they are given in `loopcast.loop.judging.accuracy`.
 """
 
 from collections.abc import Iterator
@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 import pandas as pd
 
-from loopcast.loop.accuracy import VersionAccuracy, score_version, trace_errors
-from loopcast.loop.judgement import judge_version, trace_judgements
+from loopcast.loop.judging.accuracy import VersionAccuracy, score_version, trace_errors
+from loopcast.loop.judging.judgement import judge_version, trace_judgements
+from loopcast.loop.judging.unscored import list_unscored
 from loopcast.loop.stage_checks import check_accuracy
-from loopcast.loop.unscored import list_unscored
 from loopcast.orchestration.automation import accuracy_condition
 from loopcast.orchestration.charts import draw_accuracy, draw_score, draw_steps, to_markdown_image
 from loopcast.orchestration.describe import describe_columns, describe_inputs, describe_numbers, describe_table

@@ -1,15 +1,15 @@
 """The champion: which zoo is in force, what came before, who stands in its shadow; and what people do about it.
 
-Acting is in `loopcast.loop.champion`, what is told in `loopcast.loop.champion_sheet`.
+Acting is in `loopcast.loop.zoos.champion`, what is told in `loopcast.loop.zoos.champion_sheet`.
 """
 
 import dagster as dg
 from pydantic import Field
 
-from loopcast.loop.champion import Action, Request, act
-from loopcast.loop.champion_sheet import ChampionSheet, describe_champion
-from loopcast.loop.forces import list_zoos
 from loopcast.loop.project import Project
+from loopcast.loop.zoos.champion import Action, Request, act
+from loopcast.loop.zoos.champion_sheet import ChampionSheet, describe_champion
+from loopcast.loop.zoos.forces import list_zoos
 from loopcast.orchestration.automation import champion_condition
 from loopcast.orchestration.contest import describe_losses
 from loopcast.orchestration.describe import ROW_LIMIT, describe_table

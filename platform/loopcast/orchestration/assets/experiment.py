@@ -1,16 +1,16 @@
 """A backtest of all members on one dataset version, and whether the result may become a zoo.
 
-The backtest is in `loopcast.experimentation`, what is read and written in `loopcast.loop.experiment`.
+The backtest is in `loopcast.experimentation`, what is read and written in `loopcast.loop.zoos.experiment`.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from loopcast.loop.experiment import Experiment, run_experiment
-from loopcast.loop.forces import read_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.stage_checks import check_experiment
+from loopcast.loop.zoos.experiment import Experiment, run_experiment
+from loopcast.loop.zoos.forces import read_zoo
 from loopcast.orchestration.assets.champion import report_champion
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.charts import draw_bars, to_markdown_image

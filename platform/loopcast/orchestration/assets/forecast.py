@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
-from loopcast.loop.forces import ZooChoice
 from loopcast.loop.production import VersionForecast, forecast_version
-from loopcast.loop.shadow import ShadowTurn, turn_shadow
 from loopcast.loop.stage_checks import check_forecast
+from loopcast.loop.zoos.forces import ZooChoice
+from loopcast.loop.zoos.shadow import ShadowTurn, turn_shadow
 from loopcast.orchestration.assets.champion import report_champion
 from loopcast.orchestration.automation import forecast_condition
 from loopcast.orchestration.charts import draw_forecast, to_markdown_image

@@ -1,13 +1,14 @@
 """A released zoo: a readable document, in force from a version on.
 
-Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.experiment`.
+Building is in `loopcast.zoo`, what is read and written in `loopcast.loop.zoos.experiment`.
 """
 
 from collections.abc import Iterator
 
 import dagster as dg
 
-from loopcast.loop.experiment import (
+from loopcast.loop.stage_checks import check_zoo
+from loopcast.loop.zoos.experiment import (
     ReleasedZoo,
     describe_history,
     describe_importances,
@@ -15,7 +16,6 @@ from loopcast.loop.experiment import (
     describe_weights,
     release_zoo,
 )
-from loopcast.loop.stage_checks import check_zoo
 from loopcast.orchestration.automation import new_key_condition
 from loopcast.orchestration.describe import describe_columns, describe_numbers, describe_table
 from loopcast.orchestration.exploration import describe_exploration

@@ -1,6 +1,6 @@
 """What the news mean: keep the zoo or open the next build, with the reason; and what people want instead.
 
-The rules are in `loopcast.reflection.rules`, decisions are taken in `loopcast.loop.reflect`.
+The rules are in `loopcast.reflection.rules`, decisions are taken in `loopcast.loop.judging.reflect`.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ import dagster as dg
 import pandas as pd
 from pydantic import Field
 
-from loopcast.loop.audit import list_trail
-from loopcast.loop.decisions import list_decisions
-from loopcast.loop.forces import list_builds, list_zoos
-from loopcast.loop.orders import Extent, Order, Wish, give_order
-from loopcast.loop.reflect import Reflection, reflect
+from loopcast.loop.judging.audit import list_trail
+from loopcast.loop.judging.decisions import list_decisions
+from loopcast.loop.judging.orders import Extent, Order, Wish, give_order
+from loopcast.loop.judging.reflect import Reflection, reflect
+from loopcast.loop.zoos.forces import list_builds, list_zoos
 from loopcast.orchestration.automation import reflection_condition
 from loopcast.orchestration.describe import ROW_LIMIT, describe_numbers, describe_table
 from loopcast.orchestration.instance import add_keys

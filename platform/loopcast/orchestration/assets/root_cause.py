@@ -1,6 +1,7 @@
 """Why the sharpest points of a version are what they are: term by term, and next to what was forecast before.
 
-The ranking and the arithmetic are in `loopcast.reflection`, what they are given in `loopcast.loop.root_cause`.
+The ranking and the arithmetic are in `loopcast.reflection`, what they are given in
+`loopcast.loop.explaining.root_cause`.
 """
 
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from loopcast.loop.root_cause import VersionRootCause, list_steps, trace_version
+from loopcast.loop.explaining.root_cause import VersionRootCause, list_steps, trace_version
 from loopcast.loop.stage_checks import check_root_cause
 from loopcast.orchestration.automation import root_cause_condition
 from loopcast.orchestration.charts import draw_waterfall, to_markdown_image
