@@ -15,7 +15,6 @@ from loopcast.reflection.evidence import (
     Episode,
     Evidence,
     RebuildPolicy,
-    count_longest_rest,
     follow_episode,
     note_action,
 )
@@ -44,7 +43,8 @@ REBUILT = Episode("v00000003", builds=1)
         ({"judgement": WORSE}, None, "rebuild", "worse_than_promised"),
         ({"judgement": WORSE, "versions_since_build": 6}, None, "keep", "too_soon"),
         ({"judgement": WORSE, "newest_build": "under_way"}, None, "keep", "build_under_way"),
-        ({"judgement": WORSE, "newest_build": "under_way", "versions_since_build": 56}, None, "rebuild",
+        ({"judgement": WORSE, "newest_build": "shadow", "versions_since_build": 56}, None, "keep", "build_under_way"),
+        ({"judgement": WORSE, "newest_build": "under_way", "versions_since_build": 14}, None, "rebuild",
          "worse_than_promised"),
         ({"judgement": WORSE, "pinned": "z0001"}, None, "keep", "pinned"),
         ({"judgement": WORSE, "versions_since_overruled": 6}, None, "keep", "overruled"),
@@ -165,7 +165,7 @@ class Platform:
         made = decide(evidence, self.policy)
         if made.opens_build:
             assert not pinned
-            assert self.state != "under_way" or since >= count_longest_rest(self.policy)
+            assert self.state != "under_way" or since >= 2 * self.policy.min_versions_between
             assert not self.builds or self.policy.when == "schedule" or since >= self.policy.min_versions_between
             self.builds.append(day)
             self.state, self.episode = "under_way", note_action(self.episode, made.action)
@@ -200,6 +200,6 @@ def test_an_alarm_fires_once_while_its_build_is_under_way(rest: int, length: int
     policy = RebuildPolicy(min_versions_between=rest, max_age_days=None, budget_builds=99)
     platform = Platform(policy, budget_days=28)
     platform.has_zoo = True
-    for day in range(1, min(length, 8 * rest)):
+    for day in range(1, min(length, 2 * rest)):
         platform.turn(day, is_worse=True, scored=14, ends=False, helps=False, pinned=False)
     assert len(platform.builds) <= 1

@@ -11,7 +11,7 @@ from loopcast.reflection.deterioration import Judgement
 from loopcast.zoo.rebuild import Scope
 
 Action = Literal["keep", "retrain", "rebuild", "experiment", "build_first"]
-BuildState = Literal["under_way", "in_force", "rejected"]
+BuildState = Literal["under_way", "shadow", "in_force", "rejected"]
 Asking = Literal["approve", "overrule", "ask"]
 
 NOTHING_JUDGED = Judgement()
@@ -178,11 +178,6 @@ def count_rest(evidence: Evidence, policy: RebuildPolicy) -> int:
     if evidence.episode.since is not None:
         failed = evidence.episode.builds - (evidence.newest_build == "in_force")
     return policy.min_versions_between << min(max(failed, 0), MOST_DOUBLINGS)
-
-
-def count_longest_rest(policy: RebuildPolicy) -> int:
-    """Return the most versions that `count_rest` may give."""
-    return policy.min_versions_between << MOST_DOUBLINGS
 
 
 def is_within(clock: str, hours: str) -> bool:

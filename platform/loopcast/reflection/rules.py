@@ -11,7 +11,6 @@ from loopcast.reflection.evidence import (
     Action,
     Evidence,
     RebuildPolicy,
-    count_longest_rest,
     count_rest,
     is_within,
 )
@@ -79,7 +78,8 @@ def _tell_rest(evidence: Evidence, policy: RebuildPolicy) -> str:
 
 
 def _is_under_way(evidence: Evidence, policy: RebuildPolicy) -> bool:
-    return evidence.newest_build == "under_way" and evidence.versions_since_build < count_longest_rest(policy)
+    lasts = evidence.versions_since_build < GIVEN_UP * policy.min_versions_between
+    return evidence.newest_build == "shadow" or (evidence.newest_build == "under_way" and lasts)
 
 
 def _learns_first(evidence: Evidence, policy: RebuildPolicy) -> bool:
@@ -136,6 +136,7 @@ def _is_outside(_: Action, evidence: Evidence, policy: RebuildPolicy) -> bool:
     return policy.hours is not None and evidence.clock is not None and not is_within(evidence.clock, policy.hours)
 
 
+GIVEN_UP = 2  # rests after which a build without an end has failed
 RULES: tuple[Rule, ...] = (
     Rule(
         "asked",
@@ -176,7 +177,7 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         "build_under_way",
-        "the newest build has not ended, or its zoo is still in the shadow",
+        "the newest build has not ended, fewer than twice `rest` versions ago, or its zoo is still in the shadow",
         "keep",
         _is_under_way,
         lambda e, _: f"the newest build, {e.versions_since_build} versions ago, has not ended",

@@ -4,23 +4,21 @@ What is asked for is done at once, in the store (`loopcast.loop.zoos.champion`):
 uses it.
 """
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as WebRequest
 from starlette.responses import JSONResponse
 
 from loopcast.loop.project import Project, Settings
 from loopcast.loop.zoos.champion import Action, Request, act
 from loopcast.loop.zoos.champion_sheet import describe_champion
-from loopcast.web.requests import find_project, refuse_foreign_page
+from loopcast.web.requests import find_project, read_body, refuse_foreign_page, tell_rows, to_json
 
-BODY_BYTES = 10_000
 ROWS = 20
+EXAMPLE = '{"action": "rollback", "actor": "ana", "reason": "..."}'
 
 
 class ChampionBody(BaseModel):
@@ -48,7 +46,7 @@ class ChampionApi:
     async def ask(self, request: WebRequest) -> JSONResponse:
         """Do what the body asks for and return the champion as it is then."""
         refuse_foreign_page(request)
-        body = await _read(request)
+        body = await read_body(request, ChampionBody, example=EXAMPLE)
         return await run_in_threadpool(self._ask, request, body)
 
     def _show(self, request: WebRequest) -> JSONResponse:
@@ -61,31 +59,9 @@ class ChampionApi:
         return _tell(project, {"done": done})
 
 
-async def _read(request: WebRequest) -> ChampionBody:
-    """Return what the body asks for; 400 in words where it is nothing of the kind."""
-    content = bytearray()
-    async for piece in request.stream():
-        content += piece
-        if len(content) > BODY_BYTES:
-            raise HTTPException(413, f"found more than {BODY_BYTES} bytes; a request is a few words")
-    try:
-        return ChampionBody.model_validate_json(bytes(content))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc'])) or 'body'}: {one['msg']}" for one in error.errors()[:5])
-        raise HTTPException(
-            400, f'found {wrong}; expected JSON such as {{"action": "rollback", "actor": "ana", "reason": "..."}}'
-        ) from error
-
-
 def _tell(project: Project, more: dict[str, Any]) -> JSONResponse:
     """Return the champion as JSON; times as ISO text."""
     sheet = describe_champion(project, last=ROWS)
     tables = {"history": sheet.history, "verdicts": sheet.verdicts}
-    rows = {
-        name: [
-            {key: None if value != value else value for key, value in row.items()} for row in table.to_dict("records")
-        ]
-        for name, table in tables.items()
-    }
-    content = {"use_case": project.name, **more, **sheet.facts, **rows}
-    return JSONResponse(json.loads(json.dumps(content, default=datetime.isoformat)))
+    rows = {name: tell_rows(table.to_dict("records")) for name, table in tables.items()}
+    return to_json({"use_case": project.name, **more, **sheet.facts, **rows})

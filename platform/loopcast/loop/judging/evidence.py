@@ -136,7 +136,7 @@ def _tell_build(project: Project, request: BuildRequest) -> BuildState:
     """Return what became of a build."""
     verdicts = [verdict for verdict in list_verdicts(project, last=NEWEST_VERDICTS) if verdict.build == request.build]
     if verdicts:
-        return "under_way" if verdicts[-1].outcome == "shadow" else verdicts[-1].outcome
+        return verdicts[-1].outcome
     manifest = project.store.outputs.manifest(LEADERBOARDS, request.build)
     if manifest is None:
         return "under_way"
