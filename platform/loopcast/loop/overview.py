@@ -21,7 +21,7 @@ from loopcast.loop.zoos.experiment import LEADERBOARDS
 from loopcast.loop.zoos.forces import BUILDS, ZOOS, newest_in_force
 from loopcast.loop.zoos.pins import read_pin
 from loopcast.loop.zoos.verdicts import list_verdicts
-from loopcast.store.version_records import VersionRecord, version_key
+from loopcast.store.version_records import VersionRecord, is_version, version_key
 
 Status = Literal["fine", "waiting", "overdue", "worse", "needs approval", "failing"]
 NOTHING = Recent()
@@ -149,11 +149,17 @@ def describe_use_case(project: Project, *, now: datetime, failed: Sequence[str] 
         "builds": _last_number(project, BUILDS),
         "zoos": _last_number(project, ZOOS),
         "unfinished": tuple(turn.version for turn in list_turns(project)),
-        "failed": tuple(failed),
+        "failed": tuple(what for what in failed if not _is_refused(project, what)),
         "alerts": len(read_book(project).open),
     }
     status, why, needs = _judge(project, known, now=now)
     return Overview(project.name, status, why, needs, **known, **_look_ahead(project, known, last))
+
+
+def _is_refused(project: Project, what: str) -> bool:
+    """Return whether a run failed because its update was refused: that is told as such, until a good one comes."""
+    record = find_record(project, what) if is_version(what) else None
+    return record is not None and record.status == "refused"
 
 
 def _judge(project: Project, known: Mapping[str, Any], *, now: datetime) -> tuple[Status, str, str | None]:
