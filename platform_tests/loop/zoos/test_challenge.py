@@ -10,9 +10,9 @@ import pytest
 from loopcast.experimentation.trial import replay_zoo
 from loopcast.loop.project import Project
 from loopcast.loop.slices import read_build
-from loopcast.loop.zoos.challenge import DUELS, find_changes
+from loopcast.loop.zoos.challenge import DUELS, choose_level, find_changes
 from loopcast.loop.zoos.experiment import release_zoo, run_experiment
-from loopcast.loop.zoos.forces import FORECASTS, list_in_force, list_zoos, newest_in_force, read_zoo
+from loopcast.loop.zoos.forces import FORECASTS, BuildRequest, list_in_force, list_zoos, newest_in_force, read_zoo
 from loopcast.loop.zoos.pins import put_pin
 from loopcast.loop.zoos.verdicts import Verdict, count_rejected, find_verdict, list_verdicts, record_verdict
 from loopcast.zoo.panel import panel_from_frame
@@ -56,6 +56,16 @@ def test_a_better_challenger_takes_force_and_a_worse_one_does_not(lived: Project
     assert released.in_force == newest_in_force(project)
     assert released.in_force is not None
     assert (released.in_force.kind, released.in_force.reason) == ("release", better.reason)
+
+
+@pytest.mark.parametrize(("rule", "level"), [("too_old", 0.05), ("worse_than_promised", 0.25), ("asked", 0.05)])
+def test_less_proof_is_asked_while_the_champion_is_worse_than_it_promised(
+    lived: Project, rule: str, level: float
+) -> None:
+    request = BuildRequest("b0009", "v00000010", rule, "")
+    assert choose_level(lived, request) == pytest.approx(level)
+    challenger = lived.use_case.policies.challenger.model_copy(update={"significance": 0.2})
+    assert choose_level(with_policies(lived, challenger=challenger), request) < 0.5
 
 
 def test_the_champion_replayed_is_the_champion_that_forecast(lived: Project) -> None:

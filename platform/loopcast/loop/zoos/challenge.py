@@ -34,6 +34,8 @@ from loopcast.zoo.zoo import Zoo
 
 DUELS = "duels"
 TAKES_FORCE = {"better", "not_worse"}
+ALARMS = frozenset({"worse_than_promised", "rebuild_did_not_help"})
+ALARMED, MOST_LEVEL = 5.0, 0.49
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,6 +151,15 @@ def _judge(project: Project, request: BuildRequest, gate: GateResult, met: Chall
         told = f"it forecasts beside the champion for {policy.shadow} versions first"
         return "shadow", "shadow", f"{told}; in the backtest {tell_duel(met.duel, rule)}"
     return "in_force" if rule in TAKES_FORCE else "rejected", rule, tell_duel(met.duel, rule)
+
+
+def choose_level(project: Project, request: BuildRequest) -> float:
+    """Return the level of the test: larger where the champion is known to be worse than it promised.
+
+    That it is as good as ever is no longer the assumption to be refuted, so that less proof is asked of its successor.
+    """
+    usual = project.use_case.policies.challenger.significance
+    return min(ALARMED * usual, MOST_LEVEL) if request.rule in ALARMS else usual
 
 
 def tell_duel(duel: Duel, rule: Ruling) -> str:
